@@ -1,0 +1,1 @@
+"""Sweeps: codecs x settings x clips to rows of measured scores."""

@@ -1,0 +1,1 @@
+"""The demo clips that the repository owns, and the scripts that made them."""

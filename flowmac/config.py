@@ -1,0 +1,150 @@
+"""Configuration of a codec: what its weights were made for, stored beside them as JSON.
+
+Every value is checked on reading; unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+import yaml
+
+from flowmac.errors import SettingError, unknown_name
+
+
+class Config(pydantic.BaseModel):
+    """Base of all configurations: values are fixed, unknown keys are errors."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+C = TypeVar("C", bound=Config)
+
+
+class MelConfig(Config):
+    """Mel spectrogram: triangular bands with peak 1 on Slaney's scale from 0 Hz to half the sample rate.
+
+    ``floor`` is added to magnitudes before compression: 0.01 is 94 dB under a full-scale sine, and what lies below
+    is not worth bits. ``exponent`` is that of the power law in whose domain the mel is coded.
+    """
+
+    sample_rate_hz: pydantic.PositiveInt = 24000
+    n_fft: pydantic.PositiveInt = 2048
+    hop_samples: pydantic.PositiveInt = 512
+    n_bands: pydantic.PositiveInt = 128
+    floor: pydantic.PositiveFloat = 0.01
+    exponent: float = pydantic.Field(default=0.2, gt=0, lt=1)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Mel frames in a second."""
+        return self.sample_rate_hz / self.hop_samples
+
+
+class LatentConfig(Config):
+    """Encoder, quantiser and mel decoder.
+
+    ``group_frames`` mel frames are transformed together into as many latent vectors of ``vector_size`` coefficients;
+    each vector is coded by ``n_levels`` residual codebooks of 256 entries, one byte each. The networks beside the
+    transform have ``n_blocks`` blocks of ``width``; with 0 blocks the transform stands alone.
+    """
+
+    group_frames: pydantic.PositiveInt = 16
+    vector_size: pydantic.PositiveInt = 32
+    n_levels: int = pydantic.Field(default=8, ge=1, le=32)
+    beam_width: pydantic.PositiveInt = 8
+    encoder_blocks: pydantic.NonNegativeInt = 0
+    decoder_blocks: pydantic.NonNegativeInt = 0
+    width: pydantic.PositiveInt = 384
+
+
+class FlowConfig(Config):
+    """Velocity network of the flow: ``n_blocks`` blocks of ``width`` on tokens of ``token_frames`` mel frames."""
+
+    token_frames: pydantic.PositiveInt = 4
+    width: pydantic.PositiveInt = 320
+    n_blocks: pydantic.PositiveInt = 8
+
+
+class VocoderConfig(Config):
+    """Mel to audio: magnitude network, mel corrections and iterations of fast Griffin-Lim."""
+
+    width: pydantic.PositiveInt = 320
+    n_blocks: pydantic.PositiveInt = 6
+    n_corrections: pydantic.NonNegativeInt = 3
+    n_iterations: pydantic.PositiveInt = 32
+
+
+class DecodeDefaults(Config):
+    """Operating point of the decoder where the caller does not choose one."""
+
+    nfe: pydantic.NonNegativeInt = 1
+    cfg: pydantic.NonNegativeFloat = 1.0
+    temperature: pydantic.NonNegativeFloat = 0.0
+
+
+class CodecConfig(Config):
+    """All that is needed to build a codec for given weights."""
+
+    name: str
+    mel: MelConfig = MelConfig()
+    latent: LatentConfig = LatentConfig()
+    flow: FlowConfig = FlowConfig()
+    vocoder: VocoderConfig = VocoderConfig()
+    decode: DecodeDefaults = DecodeDefaults()
+
+    @pydantic.model_validator(mode="after")
+    def _tokens_fill_groups(self) -> CodecConfig:
+        if self.latent.group_frames % self.flow.token_frames:
+            raise ValueError(
+                f"group_frames ({self.latent.group_frames}) must be a multiple of "
+                f"token_frames ({self.flow.token_frames})"
+            )
+        return self
+
+
+def read_config(model: type[C], path: Path) -> C:
+    """Read a JSON or YAML file as ``model``.
+
+    Raises:
+        SettingError: the file is missing, is no JSON or YAML, or holds wrong or unknown keys.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        data: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise SettingError(f"{path}: is no valid {path.suffix.lstrip('.').upper()}: {error}") from None
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise SettingError(f"{path}: {describe(error)}") from None
+
+
+def shipped_or_path(kind: str, name: str) -> Path:
+    """Path of a ``kind`` of configuration given by a preset's name or by a path.
+
+    Raises:
+        SettingError: it is neither.
+    """
+    folder = Path(str(resources.files("flowmac") / "presets"))
+    shipped = {path.stem: path for path in folder.glob("*.yaml")}
+    path = shipped.get(name, Path(name))
+    if not path.exists():
+        raise unknown_name(f"{kind} (a path or a preset)", name, shipped)
+    return path
+
+
+def describe(error: pydantic.ValidationError) -> str:
+    """One line for each fault: where it is, what is wrong, what was given."""
+    faults = []
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"]) or "the whole file"
+        faults.append(f"{where}: {fault['msg']} (got {fault['input']!r})")
+    return "; ".join(faults)

@@ -1,0 +1,52 @@
+"""The part of the codec between mel and mel: autoencoder, quantiser and flow, which are trained together."""
+
+from __future__ import annotations
+
+import hashlib
+
+from torch import Tensor, nn
+
+from flowmac.bitstream import IDENTITY_BYTES
+from flowmac.config import CodecConfig
+from flowmac.encoder import MelAutoencoder
+from flowmac.flow import ResidualFlow
+from flowmac.quantizer import ResidualVectorQuantizer
+
+
+class MelCodec(nn.Module):
+    """Compressed mel to codes, codes to a coarse mel, and the flow that refines it.
+
+    Letters: B batch, G groups, P frames a group, M bands, L levels.
+    """
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        latent = config.latent
+        self.config = config
+        self.autoencoder = MelAutoencoder(config.mel.n_bands, latent)
+        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size)
+        self.flow = ResidualFlow(config.mel.n_bands, latent.n_levels, config.flow)
+
+    def encode(self, mel: Tensor, n_levels: int) -> Tensor:
+        """Compressed mel [B, G * P, M] to codes [B, G, P, n_levels], uint8."""
+        latents = self.autoencoder.encode(mel)
+        codes = self.quantizer.encode(latents.flatten(0, 1), n_levels, self.config.latent.beam_width)
+        return codes.unflatten(0, latents.shape[:2])
+
+    def decode(self, codes: Tensor, n_valid: Tensor | None = None) -> Tensor:
+        """Codes [B, G, P, L], of which the first ``n_valid`` [B, G, P] count, to the coarse mel [B, G * P, M]."""
+        flat_valid = None if n_valid is None else n_valid.flatten(0, 1)
+        latents = self.quantizer.decode(codes.flatten(0, 1), flat_valid)
+        return self.autoencoder.decode(latents.unflatten(0, codes.shape[:2]))
+
+    def codebooks_id(self) -> bytes:
+        """Identity of all that gives codes their meaning: mel, transform and codebooks.
+
+        Better networks may come with the same codebooks; streams then stay readable. Half precision is hashed, so
+        that storing weights in it changes nothing.
+        """
+        digest = hashlib.sha256(self.config.mel.model_dump_json().encode())
+        transform = self.autoencoder.transform
+        for tensor in (transform.mean, transform.basis, self.quantizer.codebooks):
+            digest.update(tensor.detach().cpu().half().numpy().tobytes())
+        return digest.digest()[:IDENTITY_BYTES]

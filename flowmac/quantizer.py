@@ -1,0 +1,154 @@
+"""Residual vector quantiser: each latent vector becomes up to L bytes, one from each level's codebook.
+
+The P vectors of a group hold different coefficients of its transform, so that each position has codebooks of its own.
+
+Letters: N groups, P positions (vectors a group), D coefficients a vector, L levels, K = 256 entries, W beam width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+#: Entries of a codebook: what a byte can name.
+N_ENTRIES = 256
+
+#: Groups quantised at a time, which bounds the memory of the search.
+CHUNK_GROUPS = 64
+
+#: A code chosen less often than this share of the mean is dead, and is revived with a vector of the batch.
+DEAD_SHARE = 0.05
+
+#: Usage, as a share of the mean, that a revived code is credited with, so that it gets a chance.
+REVIVED_SHARE = 0.3
+
+
+class ResidualVectorQuantizer(nn.Module):
+    """Codebooks [L, P, K, D], found by k-means and kept up by exponential averages in training.
+
+    Source: residual quantisation as in SoundStream (Zeghidour et al. 2021, section III-C); codebooks as buffers with
+    exponential averages as in VQ-VAE (van den Oord et al. 2017, appendix A).
+    """
+
+    codebooks: Tensor
+    usage: Tensor
+
+    def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float = 0.995) -> None:
+        super().__init__()
+        self.n_levels = n_levels
+        self.decay = decay
+        self.register_buffer("codebooks", torch.zeros(n_levels, n_positions, N_ENTRIES, vector_size))
+        self.register_buffer("usage", torch.ones(n_levels, n_positions, N_ENTRIES), persistent=False)
+
+    def encode(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
+        """Codes [N, P, n_levels], uint8, of latents [N, P, D].
+
+        Beam search: of all choices so far, each level keeps the ``beam_width`` with the smallest residuals; with 1 it
+        is the usual greedy choice.
+        """
+        parts = [self._search(chunk, n_levels, beam_width) for chunk in latents.split(CHUNK_GROUPS)]
+        return torch.cat(parts)
+
+    def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
+        residuals = latents[:, :, None]  # [N, P, W, D], W = 1 path so far
+        paths = torch.zeros(*residuals.shape[:3], 0, dtype=torch.long, device=latents.device)
+        for level in range(n_levels):
+            distances = self._distances(residuals, level)
+            n_kept = 1 if level == n_levels - 1 else min(beam_width, distances[0, 0].numel())
+            _, best = distances.flatten(2).topk(n_kept, dim=-1, largest=False)
+            parents, entries = best // N_ENTRIES, best % N_ENTRIES
+            residuals = _take(residuals, parents) - self._look_up(level, entries)
+            paths = torch.cat([_take(paths, parents), entries[..., None]], dim=-1)
+        return paths[:, :, 0].to(torch.uint8)
+
+    def _distances(self, residuals: Tensor, level: int) -> Tensor:
+        """Squared distances [N, P, W, K] of residuals [N, P, W, D] to the entries of a level."""
+        entries = self.codebooks[level]
+        products = torch.einsum("npwd,pkd->npwk", residuals, entries)
+        return residuals.square().sum(-1, keepdim=True) - 2 * products + entries.square().sum(-1)[:, None]
+
+    def _look_up(self, level: int, codes: Tensor) -> Tensor:
+        """Entries [N, P, W, D] of codes [N, P, W]."""
+        positions = torch.arange(codes.shape[1], device=codes.device)[:, None]
+        return self.codebooks[level][positions, codes]
+
+    def decode(self, codes: Tensor, n_valid: Tensor | None = None) -> Tensor:
+        """Latents [N, P, D] of codes [N, P, L'], L' levels or fewer.
+
+        Args:
+            codes: uint8.
+            n_valid: how many levels of each vector count, [N, P]; None if all do.
+        """
+        latents = torch.zeros(*codes.shape[:2], self.codebooks.shape[-1], device=self.codebooks.device)
+        for level in range(codes.shape[-1]):
+            entries = self._look_up(level, codes[:, :, level, None].long())[:, :, 0]
+            latents = latents + (entries if n_valid is None else entries * (level < n_valid)[..., None])
+        return latents
+
+    def forward(self, latents: Tensor, n_levels: Tensor) -> Tensor:
+        """Latents [N, P, D] quantised with ``n_levels`` [N] levels each; in training the codebooks follow the data."""
+        residuals, quantised = latents.detach(), torch.zeros_like(latents)
+        for level in range(self.n_levels):
+            kept = n_levels > level
+            codes = self._distances(residuals[:, :, None], level).argmin(-1)
+            entries = self._look_up(level, codes)[:, :, 0]
+            if self.training:
+                self._follow(level, residuals[kept], codes[kept, :, 0])
+            step = entries * kept[:, None, None]
+            quantised, residuals = quantised + step, residuals - step
+        return latents + (quantised - latents).detach()  # straight-through gradient
+
+    @torch.no_grad()
+    def _follow(self, level: int, residuals: Tensor, codes: Tensor) -> None:
+        """Move the entries of a level towards the residuals [N, P, D] that chose them by ``codes`` [N, P]."""
+        counts, sums = _cluster_sums(residuals, codes)
+        usage, entries = self.usage[level], self.codebooks[level]
+        totals = entries * usage[..., None]  # the average is kept as entry times usage
+        usage.mul_(self.decay).add_(counts, alpha=1 - self.decay)
+        totals.mul_(self.decay).add_(sums, alpha=1 - self.decay)
+        entries.copy_(totals / usage[..., None].clamp(min=1e-5))
+        mean_usage = usage.mean(dim=-1, keepdim=True)
+        dead = usage < DEAD_SHARE * mean_usage
+        if dead.any() and len(residuals):
+            positions, indices = dead.nonzero(as_tuple=True)
+            entries[positions, indices] = residuals[torch.randint(len(residuals), positions.shape), positions]
+            usage[positions, indices] = REVIVED_SHARE * mean_usage[positions, 0]
+
+    @torch.no_grad()
+    def fit(self, latents: Tensor, generator: torch.Generator, n_iterations: int = 10) -> None:
+        """Find all codebooks from latents [N, P, D], level by level, by k-means on what the levels before left."""
+        residuals = latents.clone()
+        for level in range(self.n_levels):
+            chosen = torch.randperm(len(residuals), generator=generator)[:N_ENTRIES]
+            chosen = chosen[torch.arange(N_ENTRIES) % len(chosen)]  # fewer vectors than entries: repeat them
+            self.codebooks[level] = residuals[chosen].transpose(0, 1)
+            for _ in range(n_iterations):
+                codes = self._nearest(residuals, level)
+                counts, sums = _cluster_sums(residuals, codes)
+                means = sums / counts[..., None].clamp(min=1)
+                # An entry that nobody chose starts again at a random vector.
+                random = torch.randint(len(residuals), (N_ENTRIES,), generator=generator)
+                unused = residuals[random].transpose(0, 1)
+                self.codebooks[level] = torch.where(counts[..., None] > 0, means, unused)
+            codes = self._nearest(residuals, level)
+            residuals -= self._look_up(level, codes[..., None])[:, :, 0]
+
+    def _nearest(self, residuals: Tensor, level: int) -> Tensor:
+        chunks = residuals.split(CHUNK_GROUPS * 16)
+        return torch.cat([self._distances(chunk[:, :, None], level).argmin(-1)[:, :, 0] for chunk in chunks])
+
+
+def _take(paths: Tensor, parents: Tensor) -> Tensor:
+    """Of paths [N, P, W, X] those that ``parents`` [N, P, W'] name: [N, P, W', X]."""
+    return torch.gather(paths, 2, parents[..., None].expand(*parents.shape, paths.shape[-1]))
+
+
+def _cluster_sums(vectors: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of vectors [N, P, D] chose each entry by codes [N, P], and their sum: [P, K] and [P, K, D]."""
+    n_positions, size = vectors.shape[1:]
+    cells = (codes + N_ENTRIES * torch.arange(n_positions, device=codes.device)).flatten()
+    n_cells = n_positions * N_ENTRIES
+    counts = torch.bincount(cells, minlength=n_cells).to(vectors.dtype)
+    sums = torch.zeros(n_cells, size, dtype=vectors.dtype, device=vectors.device)
+    sums.index_add_(0, cells, vectors.flatten(0, 1))
+    return counts.view(n_positions, N_ENTRIES), sums.view(n_positions, N_ENTRIES, size)

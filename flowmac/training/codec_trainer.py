@@ -1,0 +1,152 @@
+"""Training of the mel codec: a start from the data in minutes, then autoencoder, codebooks and flow by gradient."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from flowmac.checkpoint import CODEC_FILE, load_weights, save_config, save_weights
+from flowmac.config import CodecConfig
+from flowmac.mel import MelSpectrogram
+from flowmac.mel_codec import MelCodec
+from flowmac.solver import get_solver
+from flowmac.training.dataset import PackedAudio, RandomSegments
+from flowmac.training.loop import Losses, Task
+
+logger = logging.getLogger(__name__)
+
+#: Weights of the losses beside the flow's own, as in the paper.
+PRIOR_WEIGHT = 0.01
+COMMITMENT_WEIGHT = 0.25
+
+#: Paths of the quantiser's search in training: nearly as good as the decoder will see, at half the time.
+BEAM_WIDTH = 4
+
+#: Evaluations for the pictures in the log.
+PICTURE_NFE = 16
+
+FIT_SEED = 1
+FIT_BATCH = 64
+
+
+@torch.no_grad()
+def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: int) -> None:
+    """The start from the data: transform from the covariance, codebooks by k-means, scales of the flow.
+
+    Args:
+        codec: gets the results.
+        audio: training audio.
+        n_segments: random segments to learn from; codebooks gain from more.
+        segment_frames: frames of a segment, a multiple of the group's.
+    """
+    mel = MelSpectrogram(codec.config.mel)
+    n_samples = segment_frames * codec.config.mel.hop_samples
+    segments = RandomSegments(audio, n_samples, n_segments, FIT_SEED)
+    batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
+    mels = [mel.compress(mel(torch.stack([segments[i] for i in batch]))) for batch in batches]
+    autoencoder, quantizer = codec.autoencoder, codec.quantizer
+    variances = autoencoder.transform.fit(torch.cat(mels))
+    n_kept = autoencoder.transform.basis.shape[1]
+    kept_share = float(variances[:n_kept].sum() / variances.sum())
+    logger.info(
+        "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
+    )
+    latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
+    quantizer.fit(latents, torch.Generator().manual_seed(FIT_SEED))
+    for n_levels in range(1, quantizer.n_levels + 1):
+        residual = mels[0] - codec.decode(codec.encode(mels[0], n_levels))
+        codec.flow.scale[n_levels] = residual.std()
+        logger.info("%d levels: the residual's standard deviation is %.3f", n_levels, residual.std())
+    codec.flow.scale[0] = mels[0].std()
+
+
+class CodecTask(Task):
+    """Losses of the mel codec: flow, and, where its networks are trained, coarse mel and commitment.
+
+    Half of the steps use all levels, the others a random number of them (quantiser dropout).
+
+    Args:
+        config: of the codec.
+        start: model folder to go on from; None for the start from the data.
+        audio: training audio for that start.
+        fit_segments, segment_frames: see `fit`.
+        train_autoencoder: whether transform, networks and codebooks are trained too, jointly with the flow.
+    """
+
+    def __init__(
+        self,
+        config: CodecConfig,
+        start: Path | None,
+        audio: PackedAudio,
+        fit_segments: int,
+        segment_frames: int,
+        train_autoencoder: bool,
+    ) -> None:
+        super().__init__(config)
+        self.mel = MelSpectrogram(config.mel)
+        self.codec = MelCodec(config)
+        self.train_autoencoder = train_autoencoder
+        self.codec.autoencoder.requires_grad_(train_autoencoder)
+        if start is None:
+            fit(self.codec, audio, fit_segments, segment_frames)
+        else:
+            load_weights(self.codec, start / CODEC_FILE)
+
+    def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
+        """See `Task.forward`."""
+        with torch.no_grad():
+            mel = self.mel.compress(self.mel(waveform))
+        n_levels = self._draw_levels(generator)
+        levels = torch.full((len(mel),), n_levels, device=mel.device)
+        if not self.train_autoencoder:
+            with torch.no_grad():
+                coarse = self._coarse(mel, n_levels)
+            flow_loss = self.codec.flow.loss(mel, coarse, levels, generator)
+            return {"loss": flow_loss, "flow": flow_loss, "coarse_l1": (coarse - mel).abs().mean()}
+        autoencoder = self.codec.autoencoder
+        latents = autoencoder.encode(mel)
+        flat = latents.flatten(0, 1)
+        quantised = self.codec.quantizer(flat, torch.full((len(flat),), n_levels, device=mel.device))
+        coarse = autoencoder.decode(quantised.view_as(latents))
+        error = coarse - mel
+        prior = error.square().mean() + error.abs().mean()
+        commitment = (flat - quantised.detach()).square().mean()
+        flow_loss = self.codec.flow.loss(mel, coarse, levels, generator)
+        return {
+            "loss": flow_loss + PRIOR_WEIGHT * prior + COMMITMENT_WEIGHT * commitment,
+            "flow": flow_loss,
+            "prior": prior,
+            "commitment": commitment,
+            "coarse_l1": error.abs().mean(),
+        }
+
+    def _draw_levels(self, generator: torch.Generator) -> int:
+        n_levels = self.config.latent.n_levels
+        draw = torch.randint(2 * n_levels, (1,), generator=generator, device=generator.device)
+        return min(int(draw) + 1, n_levels)
+
+    def _coarse(self, mel: Tensor, n_levels: int) -> Tensor:
+        latents = self.codec.autoencoder.encode(mel)
+        flat = self.codec.quantizer.encode(latents.flatten(0, 1), n_levels, BEAM_WIDTH)
+        return self.codec.decode(flat.unflatten(0, latents.shape[:2]))
+
+    def save(self, folder: Path) -> None:
+        """See `Task.save`."""
+        save_config(self.config, folder)
+        save_weights(self.codec, folder / CODEC_FILE)
+
+    def pictures(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Task.pictures`."""
+        mel = self.mel.compress(self.mel(waveform))
+        n_levels = self.config.latent.n_levels
+        coarse = self._coarse(mel, n_levels)
+        noise = torch.randn(coarse.shape, generator=generator, device=coarse.device)
+        refined = self.codec.flow.sample(coarse, n_levels, noise, get_solver("euler"), PICTURE_NFE, cfg=1.0)
+        return {"mel/true": mel[0], "mel/coarse": coarse[0], "mel/flow": refined[0]}
+
+    def audio(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """See `Task.audio`; the codec's part ends at the mel."""
+        return {}

@@ -1,0 +1,224 @@
+"""The training loop, shared by codec and vocoder: seeded, resumable to the same curve, on any number of devices.
+
+A task is a module whose forward takes a batch of audio and a random generator and gives its losses. The loop owns
+everything else: data, optimiser, averaged weights, checkpoints, logs. All randomness of step n is drawn from
+generators seeded with (seed, n), so that a resumed run goes on exactly as an unbroken one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Subset
+
+from flowmac.config import CodecConfig, Config, MelConfig
+from flowmac.errors import SettingError
+from flowmac.training.dataset import PackedAudio, RandomSegments, fixed_segments, pack
+
+logger = logging.getLogger(__name__)
+
+STATE_FILE = "state.ckpt"
+
+Losses = dict[str, Tensor]
+
+
+class LoopConfig(Config):
+    """What every training run has in common.
+
+    ``model`` is a preset's name or the path of a model configuration, ``start`` a released name or model folder whose
+    weights the run begins with (without one it begins from the data), ``data`` a manifest or folder of recordings.
+    ``n_steps`` counts optimiser steps from the start of this run folder; the learning rate warms up, stays, and falls
+    to zero over the last ``cooldown_steps``. Weights are averaged over about ``averaging_steps``.
+    """
+
+    model: str
+    start: str | None = None
+    data: Path | None = None
+    cache: Path = Path(".cache")
+    seed: int = 0
+    batch_size: pydantic.PositiveInt = 32
+    segment_frames: pydantic.PositiveInt = 128
+    n_steps: pydantic.PositiveInt = 100_000
+    learning_rate: pydantic.PositiveFloat = 5e-4
+    weight_decay: pydantic.NonNegativeFloat = 1e-3
+    warmup_steps: pydantic.PositiveInt = 200
+    cooldown_steps: pydantic.NonNegativeInt = 0
+    averaging_steps: pydantic.PositiveInt = 500
+    save_minutes: pydantic.PositiveFloat = 5.0
+    log_steps: pydantic.PositiveInt = 50
+    validate_steps: pydantic.PositiveInt = 500
+    n_valid_segments: pydantic.PositiveInt = 64
+    n_workers: pydantic.NonNegativeInt = 0
+    n_threads: pydantic.PositiveInt = 1
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    precision: str = "32-true"
+
+
+class Task(nn.Module):
+    """What is trained: parts of a codec of this configuration, and their losses."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
+        """Losses of a batch [B, N] of audio; the entry ``loss`` is what is minimised."""
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """Write the trained parts to a model folder."""
+        raise NotImplementedError
+
+    def pictures(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Mel spectrograms [T, M] to look at, by name, for one recording [1, N]."""
+        raise NotImplementedError
+
+    def audio(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Waveforms [N] to listen to, by name, for one recording [1, N]."""
+        raise NotImplementedError
+
+
+def learning_rate_factor(step: int, config: LoopConfig) -> float:
+    """Warm-up, plateau and linear cool-down, as a factor of the learning rate."""
+    warmup = min(1.0, (step + 1) / config.warmup_steps)
+    remaining = (config.n_steps - step) / max(1, config.cooldown_steps)
+    return warmup * min(1.0, remaining) if config.cooldown_steps else warmup
+
+
+def train(
+    make_task: Callable[[PackedAudio], Task],
+    config: LoopConfig,
+    mel: MelConfig,
+    folder: Path,
+    report: Callable[[int, dict[str, float]], None],
+) -> None:
+    """Train until ``config.n_steps``, going on from ``folder`` if it holds a training state.
+
+    Args:
+        make_task: builds what is trained; gets the training audio for the data-driven start.
+        config: settings of the loop.
+        mel: of the codec.
+        folder: gets the state, the model's files (averaged weights) and TensorBoard logs.
+        report: called with the step and mean losses after every ``config.log_steps``.
+    """
+    if config.data is None:
+        raise SettingError("the training configuration names no data")
+    torch.set_num_threads(config.n_threads)
+    tensorboard = TensorBoardLogger(folder.parent, name=folder.name, version="logs")
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        precision=config.precision,  # type: ignore[arg-type]  # a string from YAML; Fabric checks it
+        loggers=[tensorboard],
+    )
+    fabric.launch()
+    fabric.seed_everything(config.seed, verbose=False)
+
+    n_samples = config.segment_frames * mel.hop_samples
+    with fabric.rank_zero_first():
+        audio = {split: pack(config.data, split, mel.sample_rate_hz, config.cache) for split in ("train", "valid")}
+        raw_task = make_task(audio["train"])
+    valid = fixed_segments(audio["valid"], n_samples, config.n_valid_segments)
+    parameters = [parameter for parameter in raw_task.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    task, optimizer = fabric.setup(raw_task, optimizer)
+    average = AveragedModel(
+        raw_task, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / config.averaging_steps), use_buffers=False
+    )
+    state: dict[str, Any] = {"task": task, "optimizer": optimizer, "average": average, "step": 0}
+    if (folder / STATE_FILE).exists():
+        fabric.load(folder / STATE_FILE, state)
+        logger.info("going on from step %d of %s", state["step"], folder)
+
+    batches = _batches(fabric, audio["train"], n_samples, state["step"], config)
+    sums: dict[str, float] = defaultdict(float)
+    last_save = time.monotonic()
+    for step, batch in enumerate(batches, start=state["step"]):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * learning_rate_factor(step, config)
+        losses = task(batch, _generator(fabric, config.seed, step))
+        fabric.backward(losses["loss"])
+        fabric.clip_gradients(task, optimizer, max_norm=1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        # Averages of the first steps would hold on to the random start.
+        if step < config.averaging_steps:
+            average.module.load_state_dict(raw_task.state_dict())
+        else:
+            average.update_parameters(raw_task)
+        state["step"] = step + 1
+        for name, value in losses.items():
+            sums[name] += float(value.detach()) / config.log_steps
+        if state["step"] % config.log_steps == 0:
+            fabric.log_dict({f"train/{name}": value for name, value in sums.items()}, state["step"])
+            report(state["step"], dict(sums))
+            sums.clear()
+        is_last = state["step"] == config.n_steps
+        if state["step"] % config.validate_steps == 0 or is_last:
+            validate(average.module, valid, config, fabric, tensorboard, state["step"])
+        if time.monotonic() - last_save > 60 * config.save_minutes or is_last:
+            save(fabric, state, average.module, folder)
+            last_save = time.monotonic()
+
+
+def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:
+    per_step = config.batch_size * fabric.world_size
+    segments = RandomSegments(audio, n_samples, config.n_steps * per_step, config.seed)
+    remaining = Subset(segments, range(first_step * per_step, len(segments)))
+    loader = DataLoader(remaining, config.batch_size, num_workers=config.n_workers)
+    return fabric.setup_dataloaders(loader)
+
+
+def _generator(fabric: Fabric, seed: int, step: int) -> torch.Generator:
+    generator = torch.Generator(device=fabric.device)
+    return generator.manual_seed(hash((seed, step, fabric.global_rank)) & 0x7FFFFFFF)
+
+
+@torch.no_grad()
+def validate(
+    task: nn.Module,
+    valid: Tensor,
+    config: LoopConfig,
+    fabric: Fabric,
+    tensorboard: TensorBoardLogger,
+    step: int,
+) -> None:
+    """Losses of the averaged weights on fixed segments and fixed noise; pictures and audio of the first."""
+    assert isinstance(task, Task)
+    task.eval()
+    sums: dict[str, float] = defaultdict(float)
+    batches = valid.to(fabric.device).split(config.batch_size)
+    for i, batch in enumerate(batches):
+        for name, value in task(batch, _generator(fabric, seed=-1, step=i)).items():
+            sums[name] += float(value) / len(batches)
+    fabric.log_dict({f"valid/{name}": value for name, value in sums.items()}, step)
+    logger.info("step %d, validation: %s", step, "  ".join(f"{k} {v:.4f}" for k, v in sums.items()))
+    if fabric.is_global_zero:
+        first = valid[:1].to(fabric.device)
+        for name, mel in task.pictures(first, _generator(fabric, seed=-1, step=0)).items():
+            picture = (mel - mel.min()) / (mel.max() - mel.min() + 1e-9)
+            tensorboard.experiment.add_image(name, picture.T.flip(0)[None], step)
+        for name, waveform in task.audio(first, _generator(fabric, seed=-1, step=0)).items():
+            tensorboard.experiment.add_audio(name, waveform[None], step, sample_rate=task.config.mel.sample_rate_hz)
+    task.train()
+
+
+def save(fabric: Fabric, state: dict[str, Any], task: nn.Module, folder: Path) -> None:
+    """Write the whole training state, and the averaged weights as a model folder; neither is ever half written."""
+    assert isinstance(task, Task)
+    fabric.save(folder / f"{STATE_FILE}.part", state)
+    if fabric.is_global_zero:
+        (folder / f"{STATE_FILE}.part").replace(folder / STATE_FILE)
+        task.save(folder)

@@ -1,0 +1,103 @@
+"""A training run from its YAML file: reads the configuration, builds the task, shows progress."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pydantic
+
+from flowmac.checkpoint import CODEC_FILE, CONFIG_FILE, VOCODER_FILE, find_model
+from flowmac.config import CodecConfig, read_config, shipped_or_path
+from flowmac.errors import SettingError
+from flowmac.training.codec_trainer import CodecTask
+from flowmac.training.dataset import PackedAudio
+from flowmac.training.loop import LoopConfig, Task, train
+from flowmac.training.vocoder_trainer import VocoderTask
+
+logger = logging.getLogger(__name__)
+
+L = TypeVar("L", bound=LoopConfig)
+
+
+class CodecTrainConfig(LoopConfig):
+    """Training of the mel codec."""
+
+    fit_segments: pydantic.PositiveInt = 19200
+    train_autoencoder: bool = False
+
+
+class VocoderTrainConfig(LoopConfig):
+    """Training of the magnitude network; with ``codec`` (a model) half of the mels are decoded ones."""
+
+    codec: str | None = None
+
+
+def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
+    """Train a mel codec into ``folder`` as a training file or a preset says.
+
+    Args:
+        config_name: path, or name of a shipped preset.
+        folder: gets weights, training state and logs; a run that is there is gone on with.
+        data: manifest or folder of recordings, in place of the configuration's.
+        n_steps: in place of the configuration's.
+
+    Raises:
+        SettingError: a configuration is missing or not valid.
+    """
+    config = _resolve(CodecTrainConfig, config_name, data, n_steps)
+    model = _model(config)
+    start = _start(config, folder, CODEC_FILE)
+
+    def make_task(audio: PackedAudio) -> Task:
+        return CodecTask(model, start, audio, config.fit_segments, config.segment_frames, config.train_autoencoder)
+
+    _run(make_task, config, model, folder)
+
+
+def train_vocoder(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
+    """Train a magnitude network into ``folder``; arguments and errors as `train_codec`."""
+    config = _resolve(VocoderTrainConfig, config_name, data, n_steps)
+    model = _model(config)
+    start = _start(config, folder, VOCODER_FILE)
+    codec = None if config.codec is None else find_model(config.codec)
+    _run(lambda _: VocoderTask(model, start, codec), config, model, folder)
+
+
+def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None) -> L:
+    path = shipped_or_path("training configuration", name)
+    config = read_config(kind, path)
+    if data is not None:
+        config = config.model_copy(update={"data": data})
+    elif config.data is not None:
+        config = config.model_copy(update={"data": path.parent / config.data})
+    else:
+        raise SettingError(f"{path}: names no 'data'; give a manifest or folder of recordings with --data")
+    return config if n_steps is None else config.model_copy(update={"n_steps": n_steps})
+
+
+def _model(config: LoopConfig) -> CodecConfig:
+    model = read_config(CodecConfig, shipped_or_path("model configuration", config.model))
+    group_frames = model.latent.group_frames
+    if config.segment_frames % group_frames:
+        raise SettingError(
+            f"segment_frames ({config.segment_frames}) must be a multiple of the model's group_frames ({group_frames})"
+        )
+    return model
+
+
+def _start(config: LoopConfig, folder: Path, weights_file: str) -> Path | None:
+    """Where the weights come from: the run itself, then the configuration's start, then nowhere."""
+    if (folder / CONFIG_FILE).exists() and (folder / weights_file).exists():
+        return folder
+    return None if config.start is None else find_model(config.start)
+
+
+def _run(make_task: Callable[[PackedAudio], Task], config: LoopConfig, model: CodecConfig, folder: Path) -> None:
+    def report(step: int, losses: dict[str, float]) -> None:
+        logger.info("step %d  %s", step, "  ".join(f"{name} {value:.4f}" for name, value in losses.items()))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    train(make_task, config, model.mel, folder, report)

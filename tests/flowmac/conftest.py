@@ -1,0 +1,78 @@
+"""A small codec with weights fitted to noise and tones in a second, for tests that need a whole one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from flowmac.audio import Waveform
+from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
+from flowmac.codec import Codec
+from flowmac.config import CodecConfig, FlowConfig, LatentConfig, VocoderConfig
+from flowmac.mel_codec import MelCodec
+from flowmac.training.codec_trainer import fit
+from flowmac.training.dataset import PackedAudio
+from flowmac.vocoder.spectral import SpectralVocoder
+
+RATE_HZ = 24000
+
+
+def make_sound(duration_s: float, seed: int = 0, n_channels: int = 1) -> npt.NDArray[np.float32]:
+    """Tones that come and go over faint noise, shape [n_channels, n]."""
+    random = np.random.default_rng(seed)
+    t = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    channels = []
+    for _ in range(n_channels):
+        sound = 0.003 * random.standard_normal(len(t))
+        for _ in range(5):
+            envelope = 0.5 + 0.5 * np.sin(2 * np.pi * random.uniform(0.5, 4) * t + random.uniform(0, 6))
+            sound += 0.1 * envelope * np.sin(2 * np.pi * random.uniform(80, 6000) * t)
+        channels.append(sound)
+    return np.stack(channels).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def small_config() -> CodecConfig:
+    return CodecConfig(
+        name="small",
+        latent=LatentConfig(group_frames=8, vector_size=8, beam_width=2),
+        flow=FlowConfig(width=32, n_blocks=1),
+        vocoder=VocoderConfig(width=16, n_blocks=1, n_iterations=4),
+    )
+
+
+@pytest.fixture(scope="session")
+def packed_sound() -> PackedAudio:
+    sound, silence = make_sound(20.0)[0], np.zeros(4 * RATE_HZ, np.float32)
+    samples = np.round(32767 * np.concatenate([sound, silence])).astype(np.int16)
+    return PackedAudio(samples, np.array([0, len(sound), len(samples)]))
+
+
+@pytest.fixture(scope="session")
+def model_folder(
+    tmp_path_factory: pytest.TempPathFactory, small_config: CodecConfig, packed_sound: PackedAudio
+) -> Path:
+    torch.manual_seed(0)
+    mel_codec = MelCodec(small_config)
+    fit(mel_codec, packed_sound, n_segments=256, segment_frames=64)
+    torch.nn.init.normal_(mel_codec.flow.velocity.leave.weight, std=0.02)  # a flow that does something
+    folder = tmp_path_factory.mktemp("model")
+    save_config(small_config, folder)
+    save_weights(mel_codec, folder / CODEC_FILE)
+    save_weights(SpectralVocoder(small_config.mel, small_config.vocoder), folder / VOCODER_FILE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def codec(model_folder: Path) -> Codec:
+    return Codec.from_pretrained(model_folder)
+
+
+@pytest.fixture(scope="session")
+def sound() -> Waveform:
+    """Of the kind that the small codec was fitted to."""
+    return Waveform(make_sound(20.0)[:, : round(6.5 * RATE_HZ)], RATE_HZ)

@@ -1,0 +1,161 @@
+"""The whole codec, small: what users rely on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import flowmac
+from flowmac import bitstream
+from flowmac.audio import Waveform
+from flowmac.codec import SEGMENT_GROUPS, Codec
+from flowmac.errors import AudioError, BitstreamError, SettingError
+from tests.flowmac.conftest import RATE_HZ, make_sound
+
+
+@pytest.mark.parametrize("n_samples", [1, 10, 511, 512, 513, 8192, 30000])
+def test_any_length_is_coded_and_kept(codec: Codec, n_samples: int) -> None:
+    waveform = Waveform(make_sound(2.0)[:, :n_samples], RATE_HZ)
+    decoded = codec.decode(codec.encode(waveform))
+    assert decoded.samples.shape == (1, n_samples)
+    assert decoded.sample_rate_hz == RATE_HZ
+    assert np.isfinite(decoded.samples).all()
+
+
+@pytest.mark.parametrize("level", range(1, 9))
+def test_every_rate_is_exact(codec: Codec, sound: Waveform, level: int) -> None:
+    data = codec.encode(sound, kbps=0.375 * level)
+    header = bitstream.parse_header(data)
+    assert header.n_levels == level
+    assert header.payload_bits == 8 * level * -(-sound.n_samples // 512)
+    assert header.payload_bits / sound.duration_s == pytest.approx(375 * level, rel=0.005)
+
+
+def test_more_levels_are_nearer(codec: Codec, sound: Waveform) -> None:
+    mel = codec.vocoder.mel(torch.from_numpy(sound.samples))[:, :296]  # whole groups
+    true = codec.vocoder.mel.compress(mel)
+    errors = []
+    for n_levels in range(1, 9):
+        coarse = codec.mel_codec.decode(codec.mel_codec.encode(true, n_levels))
+        errors.append(float((coarse - true).square().mean()))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.8 * errors[0]
+
+
+def test_same_bytes_and_seed_give_the_same_samples(codec: Codec, sound: Waveform) -> None:
+    data = codec.encode(sound)
+    assert data == codec.encode(sound)
+    one, same = (codec.decode(data, nfe=2, temperature=1.0, seed=7).samples for _ in range(2))
+    other = codec.decode(data, nfe=2, temperature=1.0, seed=8).samples
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+@pytest.mark.slow
+def test_a_fresh_process_decodes_to_the_same_samples(
+    codec: Codec, sound: Waveform, model_folder: Path, tmp_path: Path
+) -> None:
+    stream, target = tmp_path / "sound.fmac", tmp_path / "sound.npy"
+    stream.write_bytes(codec.encode(sound))
+    program = (
+        "import sys, numpy, torch, flowmac; torch.set_num_threads(1);"
+        "codec = flowmac.Codec.from_pretrained(sys.argv[1]);"
+        "data = open(sys.argv[2], 'rb').read();"
+        "numpy.save(sys.argv[3], codec.decode(data, nfe=4, temperature=0.5, seed=3).samples)"
+    )
+    subprocess.run([sys.executable, "-c", program, model_folder, stream, target], check=True)
+    here = codec.decode(stream.read_bytes(), nfe=4, temperature=0.5, seed=3).samples
+    assert np.abs(np.load(target) - here).max() < 1e-4  # thread counts may differ in the last bits
+
+
+def test_blocks_and_whole_give_the_same_bytes(codec: Codec) -> None:
+    sound = make_sound(30.0)  # more than one segment
+    assert sound.shape[1] > SEGMENT_GROUPS * 8 * 512
+    blocks = [sound[:, i : i + 7777] for i in range(0, sound.shape[1], 7777)]
+    assert codec.encode_blocks(blocks) == codec.encode(Waveform(sound, RATE_HZ))
+
+
+def test_segments_join_without_a_seam(codec: Codec) -> None:
+    """Audio of a long stream equals that of the same sound decoded in one piece, up to rounding."""
+    sound = make_sound(30.0)
+    data = codec.encode(Waveform(sound, RATE_HZ))
+    blocks = list(codec.decode_blocks(data, nfe=0))
+    assert len(blocks) > 1
+    joined = np.concatenate(blocks, axis=1)
+    header, channels = bitstream.unpack(data)
+    mel = list(codec._mels(header, channels[0], 0, codec.decode_settings(nfe=0)))
+    whole_mel = torch.cat(mel, dim=1).T[None]
+    phase = codec._random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
+    with torch.inference_mode():
+        whole = codec.vocoder(whole_mel, 2 * torch.pi * phase)[0, : sound.shape[1]].numpy()
+    assert np.abs(joined[0] - whole).max() < 1e-4
+
+
+def test_channels_are_coded_apart(codec: Codec) -> None:
+    stereo = make_sound(2.0, n_channels=2)
+    data = codec.encode(Waveform(stereo, RATE_HZ))
+    mono = codec.encode(Waveform(stereo[:1], RATE_HZ))
+    assert bitstream.payload_bits(data) == 2 * bitstream.payload_bits(mono)
+    decoded = codec.decode(data)
+    assert decoded.n_channels == 2
+    assert np.allclose(decoded.samples[0], codec.decode(mono).samples[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000, 192000])
+def test_other_sample_rates_are_resampled(codec: Codec, rate_hz: int) -> None:
+    sound = Waveform(make_sound(1.0), RATE_HZ).resampled(rate_hz)
+    assert codec.decode(codec.encode(sound)).n_samples == pytest.approx(RATE_HZ, abs=2)
+
+
+def test_guidance_and_solvers_change_the_result_and_count(codec: Codec, sound: Waveform) -> None:
+    data = codec.encode(sound, 1.5)
+    plain = codec.decode(data, nfe=4, temperature=1.0).samples
+    assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, cfg=2.0).samples)
+    assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, solver="heun").samples)
+    assert codec.n_evaluations(4) == 4
+    assert codec.n_evaluations(4, 2.0) == 8
+    assert codec.n_evaluations(0) == 0
+
+
+def test_bad_settings_say_what_is_possible(codec: Codec, sound: Waveform) -> None:
+    with pytest.raises(SettingError, match=r"0\.375, 0\.75, "):
+        codec.encode(sound, kbps=2.0)
+    data = codec.encode(sound)
+    for wrong in ({"nfe": -1}, {"cfg": -0.5}, {"temperature": float("nan")}, {"solver": "rk5"}, {"seed": -1}):
+        with pytest.raises(SettingError):
+            codec.decode(data, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="multiple of 2"):
+        codec.decode(data, nfe=3, solver="heun")
+
+
+def test_six_channels_are_refused_with_advice(codec: Codec) -> None:
+    with pytest.raises(AudioError, match=r"6 channels.*--mono"):
+        codec.encode(Waveform(make_sound(0.5, n_channels=6), RATE_HZ))
+
+
+def test_streams_of_other_codebooks_are_refused(codec: Codec, sound: Waveform) -> None:
+    header, channels = bitstream.unpack(codec.encode(sound))
+    foreign = bitstream.Header(**{**header.__dict__, "codebooks_id": b"xyz"})
+    with pytest.raises(BitstreamError, match="78797a"):
+        codec.decode(bitstream.pack(foreign, channels))
+    forged = bitstream.Header(**{**header.__dict__, "group_frames": 4})
+    with pytest.raises(BitstreamError, match="do not fit"):
+        codec.decode(bitstream.pack(forged, channels))
+
+
+def test_silence_stays_quiet(codec: Codec) -> None:
+    decoded = codec.decode(codec.encode(Waveform(np.zeros((1, 24000), np.float32), RATE_HZ)), nfe=0)
+    assert np.abs(decoded.samples).max() < 0.01
+
+
+def test_public_names() -> None:
+    for name in flowmac.__all__:
+        assert getattr(flowmac, name) is not None
+    assert set(flowmac.__all__) <= set(dir(flowmac))
+    with pytest.raises(AttributeError):
+        _ = flowmac.nothing

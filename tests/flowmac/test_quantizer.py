@@ -1,0 +1,114 @@
+"""Residual vector quantiser: round trips, search, start from the data, training."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from flowmac.quantizer import N_ENTRIES, ResidualVectorQuantizer
+
+
+@pytest.fixture
+def quantizer() -> ResidualVectorQuantizer:
+    torch.manual_seed(0)
+    quantizer = ResidualVectorQuantizer(n_levels=4, n_positions=3, vector_size=6).eval()
+    for level in range(4):
+        quantizer.codebooks[level] = torch.randn(3, N_ENTRIES, 6) * 0.5**level
+    return quantizer
+
+
+@pytest.mark.parametrize("n_levels", [1, 2, 3, 4])
+@pytest.mark.parametrize("beam_width", [1, 4])
+def test_codes_of_decoded_codes_decode_to_the_same(
+    quantizer: ResidualVectorQuantizer, n_levels: int, beam_width: int
+) -> None:
+    latents = torch.randn(100, 3, 6)
+    codes = quantizer.encode(latents, n_levels, beam_width)
+    assert codes.shape == (100, 3, n_levels)
+    assert codes.dtype == torch.uint8
+    decoded = quantizer.decode(codes)
+    again = quantizer.decode(quantizer.encode(decoded, n_levels, beam_width=64))
+    assert (again - decoded).square().mean() < 1e-3
+
+
+def test_decode_sums_the_named_entries(quantizer: ResidualVectorQuantizer) -> None:
+    codes = torch.randint(N_ENTRIES, (5, 3, 4), dtype=torch.uint8)
+    expected = torch.zeros(5, 3, 6)
+    for n, p, level in itertools.product(range(5), range(3), range(4)):
+        expected[n, p] += quantizer.codebooks[level, p, int(codes[n, p, level])]
+    assert torch.allclose(quantizer.decode(codes), expected, atol=1e-6)
+    n_valid = torch.randint(5, (5, 3))
+    for n, p in itertools.product(range(5), range(3)):
+        for level in range(int(n_valid[n, p]), 4):
+            expected[n, p] -= quantizer.codebooks[level, p, int(codes[n, p, level])]
+    assert torch.allclose(quantizer.decode(codes, n_valid), expected, atol=1e-5)
+
+
+def test_greedy_search_takes_the_nearest_entry_of_each_level(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(20, 3, 6)
+    codes = quantizer.encode(latents, 2, beam_width=1)
+    for n, p in itertools.product(range(20), range(3)):
+        residual = latents[n, p]
+        for level in range(2):
+            nearest = torch.cdist(residual[None], quantizer.codebooks[level, p]).argmin()
+            assert int(codes[n, p, level]) == int(nearest)
+            residual = residual - quantizer.codebooks[level, p, nearest]
+
+
+def test_wider_beams_are_better_and_a_full_beam_is_optimal(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(30, 3, 6)
+
+    def error(n_levels: int, beam_width: int) -> float:
+        decoded = quantizer.decode(quantizer.encode(latents, n_levels, beam_width))
+        return float((latents - decoded).square().sum())
+
+    errors = [error(4, width) for width in (1, 2, 8, 32)]
+    assert errors == sorted(errors, reverse=True)
+    sums = quantizer.codebooks[0][:, :, None] + quantizer.codebooks[1][:, None]  # [P, K, K, D], all pairs of entries
+    best = sum(
+        float(torch.cdist(latents[:, p], sums[p].flatten(0, 1)).min(dim=1).values.square().sum()) for p in range(3)
+    )
+    assert error(2, N_ENTRIES) == pytest.approx(best, rel=1e-4)
+
+
+def test_fit_finds_clusters(quantizer: ResidualVectorQuantizer) -> None:
+    centres = torch.randn(N_ENTRIES, 3, 6) * 10
+    latents = centres.repeat(20, 1, 1) + 0.01 * torch.randn(20 * N_ENTRIES, 3, 6)
+    quantizer.fit(latents, torch.Generator().manual_seed(0))
+    error = (latents - quantizer.decode(quantizer.encode(latents, 4, 1))).square().mean()
+    assert error < 0.01 * latents.square().mean()
+
+
+def test_fit_needs_no_more_vectors_than_there_are(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(10, 3, 6)
+    quantizer.fit(latents, torch.Generator().manual_seed(0), n_iterations=2)
+    assert torch.allclose(quantizer.decode(quantizer.encode(latents, 1, 1)), latents, atol=1e-4)
+
+
+def test_forward_agrees_with_encode_and_passes_gradients_through(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(6, 3, 6, requires_grad=True)
+    quantised = quantizer(latents, torch.tensor([4, 4, 4, 2, 2, 2]))
+    with torch.no_grad():
+        for n_levels, rows in ((4, slice(3)), (2, slice(3, 6))):
+            expected = quantizer.decode(quantizer.encode(latents[rows], n_levels, 1))
+            assert torch.allclose(quantised[rows], expected, atol=1e-5)
+    quantised.sum().backward()
+    assert torch.equal(latents.grad, torch.ones(6, 3, 6))
+
+
+def test_training_moves_entries_to_the_data_and_revives_dead_codes(quantizer: ResidualVectorQuantizer) -> None:
+    torch.manual_seed(1)
+    quantizer.train()
+    quantizer.decay = 0.9
+    quantizer.codebooks.mul_(100)  # far from the data: nearly all codes start dead
+    latents = torch.randn(2000, 3, 6)
+    for _ in range(60):
+        quantizer(latents, torch.full((2000,), 4))
+    codes = quantizer.encode(latents, 4, 1)
+    for level in range(4):
+        shares = torch.bincount(codes[:, 0, level].long(), minlength=N_ENTRIES) / 2000
+        perplexity = float(torch.exp(-(shares * (shares + 1e-12).log()).sum()))
+        assert perplexity > 100, f"level {level + 1} uses few of its codes"
+    assert (latents - quantizer.decode(codes)).square().mean() < 0.05

@@ -1,0 +1,195 @@
+"""Training: data that repeats, runs that resume to the same curve, losses that fall."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flowmac.audio import Waveform, write_audio
+from flowmac.codec import Codec
+from flowmac.config import CodecConfig
+from flowmac.errors import SettingError
+from flowmac.training import run
+from flowmac.training.codec_trainer import CodecTask
+from flowmac.training.dataset import PackedAudio, RandomSegments, list_recordings, pack
+from flowmac.training.loop import LoopConfig, learning_rate_factor
+from tests.flowmac.conftest import RATE_HZ, make_sound
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest with two splits; one of its files is damaged."""
+    folder = tmp_path_factory.mktemp("recordings")
+    rows = []
+    for i in range(6):
+        write_audio(folder / f"{i}.flac", Waveform(make_sound(3.0 + i / 2, seed=i, n_channels=1 + i % 2), RATE_HZ))
+        rows.append({"path": f"{i}.flac", "split": "valid" if i == 5 else "train"})
+    (folder / "damaged.wav").write_text("no audio")
+    rows.append({"path": "damaged.wav", "split": "train"})
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["path", "split"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder / "manifest.csv"
+
+
+@pytest.fixture
+def training_file(tmp_path: Path, small_config: CodecConfig) -> Path:
+    (tmp_path / "small.yaml").write_text(small_config.model_dump_json())
+    path = tmp_path / "train.yaml"
+    path.write_text(
+        f"model: {tmp_path / 'small.yaml'}\n"
+        f"cache: {tmp_path / 'cache'}\n"
+        "segment_frames: 32\nbatch_size: 4\nn_steps: 12\nwarmup_steps: 2\naveraging_steps: 3\n"
+        "log_steps: 1\nvalidate_steps: 12\nn_valid_segments: 4\naccelerator: cpu\ndevices: 1\n"
+    )
+    return path
+
+
+def test_manifests_and_folders_are_listed(recordings: Path) -> None:
+    assert len(list_recordings(recordings, "train")) == 6
+    assert [path.name for path in list_recordings(recordings, "valid")] == ["5.flac"]
+    folder = recordings.parent
+    listed = list_recordings(folder, "train") + list_recordings(folder, "valid")
+    assert sorted(path.name for path in listed) == [
+        "0.flac",
+        "1.flac",
+        "2.flac",
+        "3.flac",
+        "4.flac",
+        "5.flac",
+        "damaged.wav",
+    ]
+
+
+def test_wrong_sources_are_told(recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("file\na.wav\n")
+    for source, message in (
+        (tmp_path / "no.csv", "no such"),
+        (tmp_path / "bad.csv", "column 'path'"),
+        (tmp_path, "no rec"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            list_recordings(source, "train")
+
+
+def test_damaged_recordings_are_left_out_with_a_warning(
+    recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        audio = pack(recordings, "train", RATE_HZ, tmp_path)
+        again = pack(recordings, "train", RATE_HZ, tmp_path)
+    assert audio.n_recordings == 5
+    assert np.array_equal(audio.samples, again.samples)
+    assert len([record for record in caplog.records if "decoding" in record.message]) == 1
+
+
+def test_segments_depend_on_seed_and_number_alone(packed_sound: PackedAudio) -> None:
+    segments, same, other = (RandomSegments(packed_sound, 1000, 10, seed) for seed in (1, 1, 2))
+    assert torch.equal(segments[3], same[3])
+    assert not torch.equal(segments[3], segments[4])
+    assert not torch.equal(segments[3], other[3])
+    assert segments[3].shape == (1000,)
+    assert max(float(segments[i].abs().max()) for i in range(10)) <= 0.981
+
+
+def test_short_recordings_are_followed_by_silence() -> None:
+    audio = PackedAudio(np.full(100, 16000, np.int16), np.array([0, 100]))
+    segment = RandomSegments(audio, 300, 1, 0)[0]
+    assert bool((segment[:100] != 0).all())
+    assert bool((segment[100:] == 0).all())
+
+
+def test_learning_rate_warms_up_stays_and_falls() -> None:
+    config = LoopConfig(model="lc", n_steps=100, warmup_steps=10, cooldown_steps=20)
+    factors = [learning_rate_factor(step, config) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert set(factors[9:81]) == {1.0}
+    assert factors[99] == pytest.approx(0.05)
+
+
+def _curve(caplog: pytest.LogCaptureFixture) -> list[str]:
+    lines = [record.message for record in caplog.records if record.message.startswith("step")]
+    caplog.clear()
+    return lines
+
+
+@pytest.mark.parametrize("part", ["codec", "vocoder"])
+def test_a_resumed_run_has_the_same_curve(
+    part: str, training_file: Path, recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    if part == "codec":
+        with training_file.open("a") as file:
+            file.write("fit_segments: 40\n")
+    train = run.train_codec if part == "codec" else run.train_vocoder
+    train(str(training_file), tmp_path / "whole", recordings, None)
+    whole = _curve(caplog)
+    train(str(training_file), tmp_path / "parts", recordings, 5)
+    train(str(training_file), tmp_path / "parts", recordings, None)
+    parts = [line for line in _curve(caplog) if "step 5, validation" not in line]
+    assert whole == parts
+    assert len(whole) == 13
+
+
+@pytest.mark.slow
+def test_training_lowers_the_losses_and_gives_a_model(
+    training_file: Path, recordings: Path, small_config: CodecConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from flowmac.checkpoint import export
+
+    caplog.set_level(logging.INFO)
+    for part, extra in (("codec", "fit_segments: 40\nlearning_rate: 0.003\n"), ("vocoder", "learning_rate: 0.003\n")):
+        path = tmp_path / f"{part}.yaml"
+        path.write_text(training_file.read_text().replace("n_steps: 12", "n_steps: 150") + extra)
+        train = run.train_codec if part == "codec" else run.train_vocoder
+        train(str(path), tmp_path / part, recordings, None)
+        losses = [float(line.split("loss ")[1].split()[0]) for line in _curve(caplog) if "validation" not in line]
+        assert np.mean(losses[-20:]) < 0.97 * np.mean(losses[:20])
+    export(tmp_path / "codec", tmp_path / "vocoder", tmp_path / "model", small_config)
+    codec = Codec.from_pretrained(tmp_path / "model")
+    assert codec.decode(codec.encode(Waveform(make_sound(1.0), RATE_HZ))).n_samples == RATE_HZ
+
+
+def test_joint_training_moves_autoencoder_and_codebooks(small_config: CodecConfig, packed_sound: PackedAudio) -> None:
+    config = small_config.model_copy(
+        update={"latent": small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})}
+    )
+    task = CodecTask(config, None, packed_sound, fit_segments=32, segment_frames=32, train_autoencoder=True).train()
+    before = task.codec.quantizer.codebooks.clone()
+    waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
+    losses = task(waveform, torch.Generator().manual_seed(0))
+    losses["loss"].backward()
+    assert set(losses) == {"loss", "flow", "prior", "commitment", "coarse_l1"}
+    for name, parameter in task.codec.autoencoder.named_parameters():
+        assert parameter.grad is not None, name
+    assert not torch.equal(before, task.codec.quantizer.codebooks)
+
+
+def test_vocoder_learns_from_decoded_mels(
+    training_file: Path, recordings: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    with training_file.open("a") as file:
+        file.write(f"codec: {model_folder}\n")
+    run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 2)
+    assert (tmp_path / "vocoder" / "vocoder.safetensors").exists()
+
+
+def test_wrong_training_files_are_told(training_file: Path, recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="--data"):
+        run.train_codec(str(training_file), tmp_path / "a", None, None)
+    with pytest.raises(SettingError, match="did you mean lc-codec"):
+        run.train_codec("lc-codecs", tmp_path / "a", recordings, None)
+    text = training_file.read_text()
+    for change, message in (
+        ("segment_frames: 33", "multiple of the model's"),
+        ("n_stepps: 3", "n_stepps: Extra inputs"),
+    ):
+        training_file.write_text(text.replace("segment_frames: 32", change))
+        with pytest.raises(SettingError, match=message):
+            run.train_codec(str(training_file), tmp_path / "a", recordings, None)

@@ -1,0 +1,103 @@
+"""FlowMAC itself: any weights, any operating point."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from benchmarks.codecs.base import CodecAdapter, CodecSettings
+from flowmac.audio import Waveform
+
+if TYPE_CHECKING:
+    from flowmac import Codec
+
+
+class FlowMACSettings(CodecSettings):
+    """``weights``: a released name, a folder or a hub id. Without ``nfe``, ``cfg`` or ``temperature``: the release's.
+
+    ``nfe`` counts network evaluations of the solver (0 leaves the flow out), ``cfg`` is the strength of guidance (1 is
+    none), ``temperature`` scales the noise, ``seed`` draws it.
+    """
+
+    weights: str = "lc"
+    kbps: float = pydantic.Field(default=3.0, gt=0)
+    nfe: int | None = pydantic.Field(default=None, ge=0, le=10_000)
+    cfg: float | None = pydantic.Field(default=None, ge=0)
+    solver: str = "euler"
+    seed: int = pydantic.Field(default=0, ge=0, lt=2**63)
+    temperature: float | None = pydantic.Field(default=None, ge=0)
+
+
+class FlowMAC(CodecAdapter):
+    """FlowMAC at one bit rate and one operating point of its decoder."""
+
+    name = "flowmac"
+    summary = "FlowMAC: mel codec with residual vector quantiser and a decoder by conditional flow matching"
+    settings_model = FlowMACSettings
+    settings: FlowMACSettings
+
+    def __init__(self, settings: FlowMACSettings) -> None:
+        super().__init__(settings)
+        self._codec = _load(settings.weights)
+        self._codec.n_levels(settings.kbps)  # raises for a rate that these weights do not have
+        self._defaults = self._codec.config.decode
+        chosen = settings.model_dump(exclude_none=True)
+        self.settings = FlowMACSettings.model_validate(self._defaults.model_dump() | chosen)
+        self._codec.decode_settings(**self._decode_settings())  # raises for what the decoder will not take
+
+    @property
+    def label(self) -> str:
+        """Rate and evaluations, then whatever is not the release's own default."""
+        settings = self.settings
+        parts = [f"FlowMAC {settings.kbps:g} kbit/s, NFE {settings.nfe}"]
+        if settings.cfg != self._defaults.cfg:
+            parts.append(f"CFG {settings.cfg:g}")
+        if settings.temperature != self._defaults.temperature:
+            parts.append(f"temperature {settings.temperature:g}")
+        for key in ("solver", "seed", "weights"):
+            value = getattr(settings, key)
+            if value != FlowMACSettings.model_fields[key].default:
+                parts.append(f"{key} {value}")
+        return ", ".join(parts)
+
+    @property
+    def nominal_kbps(self) -> float:
+        """Rate of the codes."""
+        return self.settings.kbps
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hash of the model folder."""
+        return self._codec.weights_sha256
+
+    @property
+    def n_evaluations(self) -> int:
+        """Network evaluations, guidance counted."""
+        return self._codec.n_evaluations(self.settings.nfe, self.settings.cfg)
+
+    def encode(self, waveform: Waveform) -> bytes:
+        """A .fmac stream."""
+        return self._codec.encode(waveform, kbps=self.settings.kbps)
+
+    def decode(self, data: bytes) -> Waveform:
+        """The recording at the codec's own rate."""
+        return self._codec.decode(data, **self._decode_settings())
+
+    def _decode_settings(self) -> dict[str, Any]:
+        return self.settings.model_dump(include={"nfe", "cfg", "solver", "seed", "temperature"})
+
+    def payload_bits(self, data: bytes) -> int:
+        """Bits of the codes."""
+        from flowmac.bitstream import payload_bits
+
+        return payload_bits(data)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(weights: str) -> Codec:
+    """All operating points share one model in memory."""
+    from flowmac import Codec
+
+    return Codec.from_pretrained(weights)

@@ -1,0 +1,59 @@
+"""Metrics that hear the decoded recording alone. Their weights come inside their packages; nothing is downloaded."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import io
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from benchmarks.metrics.base import Metric, stand_in_module
+from flowmac.audio import FloatArray
+
+
+class DistillMos(Metric):
+    """Distill-MOS: a small network that predicts the mean opinion score of speech.
+
+    Hears artefacts that full-reference metrics pass over. It has a floor and a ceiling of its own for every recording:
+    compare with its score of the hidden reference.
+    """
+
+    name = "distillmos"
+    label = "Distill-MOS"
+    unit = "MOS"
+    worst, best = 1.0, 5.0
+    sample_rate_hz = 16000
+    speech_only = True
+    needs_reference = False
+    min_duration_s = 0.5
+    modules = ("distillmos",)
+    distribution = "distillmos"
+    extra = "neural"
+    method = "no reference"
+    citation = (
+        "Stahl & Gamper, Distillation and Pruning for Scalable Self-Supervised Speech Quality Assessment, ICASSP 2025"
+    )
+
+    def warm_up(self) -> None:
+        """Load the network."""
+        _network()
+
+    def compare(self, reference: FloatArray, degraded: FloatArray) -> float:
+        """Predicted mean opinion score of ``degraded``; ``reference`` is not heard."""
+        import torch
+
+        with torch.inference_mode():
+            return float(_network()(torch.from_numpy(np.ascontiguousarray(degraded))[None]).item())
+
+
+@functools.cache
+def _network() -> Any:
+    # distillmos imports torchaudio for its command line only, and torchaudio's wheels need a CUDA build of torch
+    # and it prints where it found its weights
+    with stand_in_module("torchaudio", ModuleType("torchaudio")), contextlib.redirect_stdout(io.StringIO()):
+        model = importlib.import_module("distillmos").ConvTransformerSQAModel()
+    return model.eval()

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from benchmarks.codecs import CODECS
+from benchmarks.codecs.anchors import HiddenReference, LowpassAnchor, LowpassSettings, lowpass_taps
+from benchmarks.codecs.base import CodecSettings
+from benchmarks.codecs.conventional import Opus, OpusSettings
+from benchmarks.metrics.align import find_delay_s
+from benchmarks.registry import Registry
+from flowmac.audio import Waveform
+from flowmac.errors import BitstreamError, SettingError
+
+from .conftest import babble
+
+
+@pytest.mark.parametrize("sample_rate_hz", [16000, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize("cutoff_hz", [3500, 7000])
+def test_anchors_meet_the_mask_of_bs1534(cutoff_hz: int, sample_rate_hz: int) -> None:
+    taps = lowpass_taps(cutoff_hz, sample_rate_hz)
+    frequencies_hz, response = scipy.signal.freqz(taps, worN=2**16, fs=sample_rate_hz)
+    gain_db = 20 * np.log10(np.maximum(np.abs(response), 1e-12))
+    assert np.abs(gain_db[frequencies_hz <= cutoff_hz]).max() <= 0.1
+    assert gain_db[frequencies_hz >= cutoff_hz + 500].max() <= -25
+    assert gain_db[frequencies_hz >= cutoff_hz + 1000].max(initial=-np.inf) <= -50
+
+
+@pytest.mark.parametrize("sample_rate_hz", [16000, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize("cutoff_hz", [3500, 7000])
+def test_anchors_have_no_lag(cutoff_hz: int, sample_rate_hz: int) -> None:
+    anchor = LowpassAnchor(LowpassSettings(cutoff_hz=cutoff_hz))  # type: ignore[arg-type]
+    waveform = Waveform(babble(1.0, sample_rate_hz)[np.newaxis], sample_rate_hz)
+    filtered = anchor.decode(anchor.encode(waveform))
+    correlation = np.correlate(filtered.samples[0], waveform.samples[0], mode="full")
+    assert np.argmax(correlation) == waveform.n_samples - 1
+    assert find_delay_s(waveform, filtered) == 0
+    taps = lowpass_taps(cutoff_hz, sample_rate_hz)
+    np.testing.assert_array_equal(taps, taps[::-1])
+
+
+def test_anchor_of_a_recording_without_high_frequencies_is_the_recording() -> None:
+    anchor = LowpassAnchor(LowpassSettings(cutoff_hz=7000))
+    waveform = Waveform(babble(0.5, 8000)[np.newaxis], 8000)
+    np.testing.assert_allclose(anchor.decode(anchor.encode(waveform)).samples, waveform.samples, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_samples", [1, 10, 177, 5000])
+def test_anchor_keeps_length_and_channels(n_samples: int) -> None:
+    anchor = LowpassAnchor(LowpassSettings(cutoff_hz=3500))
+    waveform = Waveform(np.stack([babble(1.0)[:n_samples], babble(1.0, seed=1)[:n_samples]]), 48000)
+    filtered = anchor.decode(anchor.encode(waveform))
+    assert filtered.samples.shape == (2, n_samples)
+    assert filtered.sample_rate_hz == 48000
+
+
+def test_hidden_reference_is_the_recording_exactly() -> None:
+    reference = HiddenReference(CodecSettings())
+    waveform = Waveform(3 * np.stack([babble(0.1), babble(0.1, seed=1)]), 44100)  # beyond full scale, too
+    data = reference.encode(waveform)
+    np.testing.assert_array_equal(reference.decode(data).samples, waveform.samples)
+    assert reference.payload_bits(data) is None
+
+
+@pytest.mark.parametrize("n_samples", [1, 10, 479, 480, 481, 24000, 100001])
+@pytest.mark.parametrize("kbps", [6, 16])
+def test_opus_keeps_the_length_exactly(n_samples: int, kbps: float) -> None:
+    opus = Opus(OpusSettings(kbps=kbps))
+    waveform = Waveform(babble(5.0)[np.newaxis, :n_samples], 24000)
+    decoded = opus.decode(opus.encode(waveform))
+    assert decoded.samples.shape == (1, n_samples)
+    assert decoded.sample_rate_hz == 24000
+
+
+@pytest.mark.parametrize("kbps", [6, 8, 12, 16, 24])
+def test_opus_is_in_step(speech: Waveform, kbps: float) -> None:
+    opus = Opus(OpusSettings(kbps=kbps))
+    decoded = opus.decode(opus.encode(speech))
+    assert abs(find_delay_s(speech, decoded)) <= 2 / 16000
+
+
+@pytest.mark.parametrize("kbps", [6, 8, 12, 16])
+def test_opus_payload_at_constant_rate_is_the_nominal_rate(speech: Waveform, kbps: float) -> None:
+    opus = Opus(OpusSettings(kbps=kbps, vbr=False))
+    data = opus.encode(speech)
+    n_packets = -(-(speech.resampled(24000).n_samples + 156) // 480)  # 156: the encoder's look-ahead at 24 kHz
+    assert opus.payload_bits(data) == n_packets * round(kbps * 1000 * 0.02)
+    assert opus.payload_bits(data) / speech.duration_s / 1000 == pytest.approx(kbps, rel=0.02)
+    assert 8 * len(data) == opus.payload_bits(data) + n_packets * 16 + 8 * (10 + 19)
+
+
+def test_opus_is_repeatable_and_mixes_to_mono(speech: Waveform) -> None:
+    opus = Opus(OpusSettings(kbps=12))
+    stereo = Waveform(np.concatenate([speech.samples, -0.5 * speech.samples]), speech.sample_rate_hz)
+    mono = Waveform(0.25 * speech.samples, speech.sample_rate_hz)
+    assert opus.encode(stereo) == opus.encode(mono) == opus.encode(mono)
+
+
+def test_cut_opus_stream_is_told(speech: Waveform) -> None:
+    opus = Opus(OpusSettings(kbps=12))
+    data = opus.encode(speech)
+    for n_kept in (0, 5, 20, 40, len(data) - 1):
+        with pytest.raises(BitstreamError, match="cut"):
+            opus.payload_bits(data[:n_kept])
+
+
+def test_registry_refuses_a_name_twice_and_knows_near_matches() -> None:
+    registry: Registry = Registry("codec", {"opus": "a:B"})
+    registry.register("own", "my_package.codecs:Own")
+    assert registry.names() == ["opus", "own"]
+    with pytest.raises(SettingError, match="registered already, as a:B"):
+        registry.register("opus", "c:D")
+    with pytest.raises(SettingError, match="module:Class"):
+        registry.register("other", "c.D")
+    with pytest.raises(SettingError, match="did you mean opus"):
+        registry.target("opos")
+
+
+def test_absent_backend_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Opus, "modules", ("a_module_that_nobody_has",))
+    assert "opus" in CODECS.names()
+    with pytest.raises(SettingError, match=r"pip install 'flowmac\[bench\]'"):
+        Opus(OpusSettings(kbps=6))
+
+
+@pytest.mark.parametrize("name", CODECS.names())
+def test_every_codec_says_what_it_is(name: str) -> None:
+    codec = CODECS.get(name)
+    assert codec.name == name
+    assert codec.summary
+    assert codec.licence
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained FlowMAC of little size."""
+    import torch
+
+    from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
+    from flowmac.config import CodecConfig, FlowConfig, LatentConfig, VocoderConfig
+    from flowmac.mel_codec import MelCodec
+    from flowmac.vocoder.spectral import SpectralVocoder
+
+    torch.manual_seed(0)
+    config = CodecConfig(
+        name="tiny",
+        latent=LatentConfig(group_frames=8, vector_size=8, beam_width=1),
+        flow=FlowConfig(width=32, n_blocks=1),
+        vocoder=VocoderConfig(width=16, n_blocks=1, n_iterations=2),
+    )
+    folder = tmp_path_factory.mktemp("tiny")
+    save_config(config, folder)
+    save_weights(MelCodec(config), folder / CODEC_FILE)
+    save_weights(SpectralVocoder(config.mel, config.vocoder), folder / VOCODER_FILE)
+    return folder
+
+
+def test_flowmac_resolves_the_defaults_of_its_weights(model_folder: Path) -> None:
+    adapter_class = CODECS.get("flowmac")
+    weights = str(model_folder)
+    adapter = adapter_class(adapter_class.settings_model(weights=weights))
+    settings = adapter.resolved_settings()
+    assert None not in settings.values()
+    explicit = adapter_class(adapter_class.settings_model(weights=weights, nfe=settings["nfe"], cfg=settings["cfg"]))
+    assert explicit.resolved_settings() == settings
+    assert adapter.weights_sha256 is not None
+    assert len(adapter.weights_sha256) == 64
+    assert adapter.label.startswith(f"FlowMAC 3 kbit/s, NFE {settings['nfe']}")
+
+
+def test_flowmac_counts_its_bits_and_evaluations(model_folder: Path) -> None:
+    adapter_class = CODECS.get("flowmac")
+    adapter = adapter_class(
+        adapter_class.settings_model(weights=str(model_folder), kbps=1.5, nfe=2, cfg=1.5, temperature=0.5, seed=3)
+    )
+    assert "1.5 kbit/s, NFE 2, CFG 1.5, temperature 0.5, seed 3" in adapter.label
+    assert adapter.n_evaluations == 4
+    waveform = Waveform(babble(8 * 8 * 512 / 24000)[np.newaxis], 24000)
+    data = adapter.encode(waveform)
+    assert adapter.payload_bits(data) == pytest.approx(1500 * waveform.duration_s, rel=0.02)
+    assert 8 * len(data) > (adapter.payload_bits(data) or 0)
+    assert adapter.decode(data).n_samples == waveform.n_samples
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"kbps": 1.0}, "0.375"), ({"solver": "eulr"}, "euler"), ({"solver": "heun", "nfe": 3}, "heun|even|multiple")],
+)
+def test_flowmac_refuses_what_its_weights_cannot_do(
+    model_folder: Path, settings: dict[str, object], message: str
+) -> None:
+    adapter_class = CODECS.get("flowmac")
+    with pytest.raises(SettingError, match=message):
+        adapter_class(adapter_class.settings_model.model_validate({"weights": str(model_folder), **settings}))

@@ -144,6 +144,7 @@ def train(
 
     batches = _batches(fabric, audio["train"], n_samples, state["step"], config)
     sums: dict[str, float] = defaultdict(float)
+    n_summed = 0
     last_save = time.monotonic()
     for step, batch in enumerate(batches, start=state["step"]):
         for group in optimizer.param_groups:
@@ -160,11 +161,14 @@ def train(
             average.update_parameters(raw_task)
         state["step"] = step + 1
         for name, value in losses.items():
-            sums[name] += float(value.detach()) / config.log_steps
+            sums[name] += float(value.detach())
+        n_summed += 1
         if state["step"] % config.log_steps == 0:
-            fabric.log_dict({f"train/{name}": value for name, value in sums.items()}, state["step"])
-            report(state["step"], dict(sums))
+            means = {name: value / n_summed for name, value in sums.items()}
+            fabric.log_dict({f"train/{name}": value for name, value in means.items()}, state["step"])
+            report(state["step"], means)
             sums.clear()
+            n_summed = 0
         is_last = state["step"] == config.n_steps
         if state["step"] % config.validate_steps == 0 or is_last:
             validate(average.module, valid, config, fabric, tensorboard, state["step"])

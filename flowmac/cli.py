@@ -5,6 +5,7 @@ Results go to stdout, talk to stderr. Exit status: 0, 1 for a failure, 2 for wro
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from importlib.metadata import entry_points
@@ -227,12 +228,18 @@ def _channels(n_channels: int) -> str:
     return "mono" if n_channels == 1 else f"{n_channels} channels"
 
 
-def main() -> None:
-    """Run the command line: no traceback for what a user can mend."""
+@functools.cache
+def full_app() -> typer.Typer:
+    """The application with the commands of all installed packages."""
     for point in entry_points(group=COMMAND_GROUP):
         point.load()(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line: no traceback for what a user can mend."""
     try:
-        app()
+        full_app()()
     except FlowMACError as error:
         typer.echo(f"flowmac: {error}", err=True)
         sys.exit(2)

@@ -37,6 +37,7 @@ class MelCodec(nn.Module):
         """Codes [B, G, P, L], of which the first ``n_valid`` [B, G, P] count, to the coarse mel [B, G * P, M]."""
         flat_valid = None if n_valid is None else n_valid.flatten(0, 1)
         latents = self.quantizer.decode(codes.flatten(0, 1), flat_valid)
+        latents = self.quantizer.restore(latents, codes.shape[-1])
         return self.autoencoder.decode(latents.unflatten(0, codes.shape[:2]))
 
     def codebooks_id(self) -> bytes:

@@ -27,6 +27,9 @@ BEAM_WIDTH = 3
 #: Evaluations for the pictures in the log.
 PICTURE_NFE = 16
 
+#: Groups from which the decoding gains are learned: few numbers need few.
+GAIN_GROUPS = 4096
+
 FIT_SEED = 1
 FIT_BATCH = 64
 
@@ -55,6 +58,7 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     )
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
     quantizer.fit(latents, torch.Generator().manual_seed(FIT_SEED))
+    quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
     for n_levels in range(1, quantizer.n_levels + 1):
         residual = mels[0] - codec.decode(codec.encode(mels[0], n_levels))
         codec.flow.scale[n_levels] = residual.std()
@@ -119,7 +123,8 @@ class CodecTask(Task):
         latents = autoencoder.encode(mel)
         flat = latents.flatten(0, 1)
         quantised = self.codec.quantizer(flat, torch.full((len(flat),), n_levels, device=mel.device))
-        coarse = autoencoder.decode(quantised.view_as(latents))
+        restored = self.codec.quantizer.restore(quantised, n_levels)
+        coarse = autoencoder.decode(restored.view_as(latents))
         error = coarse - mel
         return coarse, {
             "prior": error.square().mean() + error.abs().mean(),

@@ -81,6 +81,17 @@ def test_fit_finds_clusters(quantizer: ResidualVectorQuantizer) -> None:
     assert error < 0.01 * latents.square().mean()
 
 
+def test_restored_latents_have_the_spread_of_the_true_ones(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(4000, 3, 6)
+    quantizer.fit(latents, torch.Generator().manual_seed(0))
+    quantizer.fit_gain(latents, beam_width=1)
+    for n_levels in (1, 4):
+        quantised = quantizer.decode(quantizer.encode(latents, n_levels, 1))
+        restored = quantizer.restore(quantised, n_levels)
+        assert torch.allclose(restored.std(dim=0), latents.std(dim=0), rtol=0.02)
+        assert bool((quantised.std(dim=0) < latents.std(dim=0)).all())
+
+
 def test_fit_needs_no_more_vectors_than_there_are(quantizer: ResidualVectorQuantizer) -> None:
     latents = torch.randn(10, 3, 6)
     quantizer.fit(latents, torch.Generator().manual_seed(0), n_iterations=2)

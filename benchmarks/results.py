@@ -41,8 +41,8 @@ class Score:
     """One metric of one row: a value, or the reason why there is none. Never a stand-in number.
 
     ``failure.kind`` is ``not_applicable`` where the metric does not judge such material (speech metrics on music) and
-    ``not_installed`` where its package is absent; any other kind (``silent``, ``too_short``, ``not_finite``, the name of
-    an exception) is a failure that a report must count.
+    ``not_installed`` where its package is absent; any other kind (``silent``, ``too_short``, ``not_finite``, an
+    exception's name) is a failure that a report must count.
     """
 
     version: str

@@ -6,6 +6,8 @@ gets the same aligned pair.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
@@ -13,22 +15,24 @@ import scipy.fft
 from flowmac.audio import FloatArray, Waveform
 from flowmac.errors import AudioError
 
-DoubleArray = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
 IntArray = npt.NDArray[np.int64]
 
 #: Longest delay that is looked for.
 MAX_DELAY_S = 0.5
 
-#: A peak of the phase correlation counts when it explains this share of all phase. A pure delay explains all of it,
-#: Opus at 6 kbit/s leaves 0.12 to 0.45, a random phase (Griffin-Lim) 0.01 to 0.07.
-MIN_PHASE_SHARE = 0.1
+#: The delay of the best phase correlation is believed from this correlation of the waveforms at that delay. Opus at
+#: 6 kbit/s leaves 0.33 and more, noise at -10 dB signal-to-noise ratio 0.3, a phase made up by the decoder up to 0.2.
+MIN_WAVEFORM_CORRELATION = 0.3
 
 #: Frequencies this far below the strongest are left out of the phase correlation: their phase is rounding noise.
 FLOOR_DB = 60.0
 
-#: Rate of the envelopes, the correlation from which they are believed, and the delay below which they tell nothing.
+#: Rate of the envelopes; they are believed from this correlation, when it exceeds that without a delay by this much,
+#: and for no delay shorter than this. Sustained sounds correlate well at many delays.
 ENVELOPE_HZ = 500
 MIN_ENVELOPE_CORRELATION = 0.5
+MIN_ENVELOPE_GAIN = 0.1
 ENVELOPE_RESOLUTION_S = 0.01
 
 
@@ -59,28 +63,21 @@ def find_delay_s(reference: Waveform, decoded: Waveform) -> float:
     """Delay of ``decoded`` in seconds, in whole samples of the reference.
 
     By generalised cross-correlation with phase transform (Knapp & Carter 1976). Codecs that make their own phase leave
-    it no peak; there the correlation of the envelopes decides, which sees delays of 10 ms and more and says 0 below.
+    no waveform to correlate; there the correlation of the envelopes decides, which sees delays of 10 ms and more and
+    says 0 below.
     """
     sample_rate_hz = reference.sample_rate_hz
     a = reference.mono().samples[0]
     b = decoded.mono().resampled(sample_rate_hz).samples[0]
-    lags, shares = _phase_correlation(a, b, round(MAX_DELAY_S * sample_rate_hz))
-    best = int(np.argmax(shares))
-    if shares[best] >= MIN_PHASE_SHARE:
-        return float(lags[best]) / sample_rate_hz
-    return _envelope_delay_s(a, b, sample_rate_hz)
-
-
-def _phase_correlation(a: FloatArray, b: FloatArray, max_lag: int) -> tuple[IntArray, DoubleArray]:
-    """Lags in samples, and the share of all audible phase that each explains, at most 1."""
     n_fft, cross = _cross_spectrum(a, b)
     magnitude = np.abs(cross)
     audible = magnitude > magnitude.max() * 10 ** (-2 * FLOOR_DB / 20)
-    if not audible.any():  # silence
-        return np.zeros(1, np.int64), np.zeros(1)
     phase = np.where(audible, cross / np.where(audible, magnitude, 1.0), 0.0)
-    lags = _lags(max_lag, n_fft)
-    return lags, scipy.fft.irfft(phase, n_fft)[lags] * n_fft / (2 * audible.sum())
+    lags = _lags(round(MAX_DELAY_S * sample_rate_hz), n_fft)
+    lag = lags[int(np.argmax(scipy.fft.irfft(phase, n_fft)[lags]))]
+    if _correlation(cross, n_fft, lag, a, b) >= MIN_WAVEFORM_CORRELATION:
+        return float(lag) / sample_rate_hz
+    return _envelope_delay_s(a, b, sample_rate_hz)
 
 
 def _envelope_delay_s(a: FloatArray, b: FloatArray, sample_rate_hz: int) -> float:
@@ -91,15 +88,20 @@ def _envelope_delay_s(a: FloatArray, b: FloatArray, sample_rate_hz: int) -> floa
     envelopes = [envelope - envelope.mean() for envelope in envelopes]
     n_fft, cross = _cross_spectrum(*envelopes)
     lags = _lags(round(MAX_DELAY_S * sample_rate_hz / n_block), n_fft)
-    correlation = scipy.fft.irfft(cross, n_fft)[lags]
-    best = int(np.argmax(correlation))
-    energy = np.prod([np.square(envelope).sum() for envelope in envelopes])
-    delay_s = float(lags[best]) * n_block / sample_rate_hz
-    is_certain = energy > 0 and correlation[best] >= MIN_ENVELOPE_CORRELATION * np.sqrt(energy)
+    lag = lags[int(np.argmax(scipy.fft.irfft(cross, n_fft)[lags]))]
+    delay_s = float(lag) * n_block / sample_rate_hz
+    at_lag, at_zero = (_correlation(cross, n_fft, n, *envelopes) for n in (lag, 0))
+    is_certain = at_lag >= MIN_ENVELOPE_CORRELATION and at_lag - at_zero >= MIN_ENVELOPE_GAIN
     return delay_s if is_certain and abs(delay_s) >= ENVELOPE_RESOLUTION_S else 0.0
 
 
-def _cross_spectrum(a: FloatArray, b: FloatArray) -> tuple[int, npt.NDArray[np.complex128]]:
+def _correlation(cross: ComplexArray, n_fft: int, lag: int, a: FloatArray, b: FloatArray) -> float:
+    """Correlation coefficient of two signals at one lag, without its sign; 0 for silence."""
+    energy = float(np.square(a, dtype=np.float64).sum() * np.square(b, dtype=np.float64).sum())
+    return abs(float(scipy.fft.irfft(cross, n_fft)[lag])) / math.sqrt(energy) if energy > 0 else 0.0
+
+
+def _cross_spectrum(a: FloatArray, b: FloatArray) -> tuple[int, ComplexArray]:
     """Transform length, long enough that nothing wraps around, and cross spectrum, shape [n_fft // 2 + 1]."""
     n_fft = scipy.fft.next_fast_len(len(a) + len(b) - 1, real=True)
     spectra = [scipy.fft.rfft(np.asarray(x, dtype=np.float64), n_fft) for x in (a, b)]

@@ -14,6 +14,7 @@ from flowmac import bitstream, checkpoint
 from flowmac.audio import FloatArray, Waveform
 from flowmac.config import CodecConfig
 from flowmac.errors import AudioError, BitstreamError, SettingError
+from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import Solver, get_solver, n_steps
 from flowmac.streaming import windows
@@ -326,12 +327,14 @@ class Codec:
         self, coarse: Tensor, n_levels: int, channel: int, first_group: int, settings: DecodeSettings
     ) -> Tensor:
         if settings.nfe == 0:
-            return coarse
+            return sharpen(coarse, self.config.contrast)
         n_frames, n_bands = coarse.shape[1:]
         noise = self._random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
-        return self.mel_codec.flow.sample(
+        mel = self.mel_codec.flow.sample(
             coarse, n_levels, settings.temperature * noise, settings.solver, settings.nfe, settings.cfg
         )
+        # The texture that noise brings in full needs no sharpening.
+        return sharpen(mel, self.config.contrast * max(0.0, 1 - settings.temperature))
 
     def _random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
         """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""

@@ -88,13 +88,17 @@ class DecodeDefaults(Config):
 
 
 class CodecConfig(Config):
-    """All that is needed to build a codec for given weights."""
+    """All that is needed to build a codec for given weights.
+
+    ``contrast`` is the strength of the decoder's post-filter, see `flowmac.mel.sharpen`.
+    """
 
     name: str
     mel: MelConfig = MelConfig()
     latent: LatentConfig = LatentConfig()
     flow: FlowConfig = FlowConfig()
     vocoder: VocoderConfig = VocoderConfig()
+    contrast: pydantic.NonNegativeFloat = 0.2
     decode: DecodeDefaults = DecodeDefaults()
 
     @pydantic.model_validator(mode="after")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, load_weights, read_model_config, save_config, save_weights
 from flowmac.config import CodecConfig
+from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
 from flowmac.training.loop import Losses, Task
@@ -57,7 +58,7 @@ class VocoderTask(Task):
         if defaults.nfe:
             noise = torch.randn(decoded.shape, generator=generator, device=decoded.device) * defaults.temperature
             decoded = codec.flow.sample(decoded, n_levels, noise, get_solver("euler"), defaults.nfe, defaults.cfg)
-        return expand(decoded)
+        return expand(sharpen(decoded, codec.config.contrast * max(0.0, 1 - defaults.temperature)))
 
     def save(self, folder: Path) -> None:
         """See `Task.save`."""

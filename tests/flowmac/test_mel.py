@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flowmac.config import MelConfig
-from flowmac.mel import MelSpectrogram, Spectrum, mel_filterbank, mel_points_hz
+from flowmac.mel import MelSpectrogram, Spectrum, mel_filterbank, mel_points_hz, sharpen
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
 CONFIG = MelConfig()
@@ -55,3 +55,14 @@ def test_compression_inverts_and_is_zero_at_silence() -> None:
     assert float(mel.compress(torch.zeros(1))) == pytest.approx(0, abs=1e-6)
     assert torch.allclose(mel.expand(mel.compress(magnitudes)), magnitudes, rtol=1e-3, atol=1e-6)
     assert float(mel.expand(torch.tensor(-1.0))) == pytest.approx(0, abs=1e-6)
+
+
+def test_sharpening_keeps_what_is_flat_and_raises_what_stands_out() -> None:
+    flat = torch.full((1, 3, 16), 2.0)
+    assert torch.allclose(sharpen(flat, 0.5), flat)
+    peak = flat.clone()
+    peak[..., 8] = 5.0
+    sharpened = sharpen(peak, 0.3)
+    assert torch.allclose(sharpened[..., 8], torch.tensor(5.0 + 0.3 * 2.0))
+    assert torch.allclose(sharpened[..., 7], torch.tensor(2.0 - 0.3 * 1.0))
+    assert torch.equal(sharpen(peak, 0.0), peak)

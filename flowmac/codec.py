@@ -333,8 +333,7 @@ class Codec:
         mel = self.mel_codec.flow.sample(
             coarse, n_levels, settings.temperature * noise, settings.solver, settings.nfe, settings.cfg
         )
-        # The texture that noise brings in full needs no sharpening.
-        return sharpen(mel, self.config.contrast * max(0.0, 1 - settings.temperature))
+        return sharpen(mel, self.config.contrast_at(settings.temperature))
 
     def _random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
         """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""

@@ -7,31 +7,49 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from reports import charts, series, style
-from reports.aggregate import ALL, Condition
+from reports import charts, maps, pareto, series, style
+from reports.aggregate import ALL
+from reports.conditions import Condition
 from reports.metric_info import MetricInfo
 from reports.series import Point, Series
 
 
 @dataclass(frozen=True)
+class Panel:
+    """One picture. ``data`` is all that it shows, ``name`` is unique in a report and fit for a file."""
+
+    name: str
+    data: charts.PanelData | maps.MapData
+    figure: Figure
+    description: str
+
+    @property
+    def svg(self) -> str:
+        """The picture for a page, inline."""
+        return style.to_svg(self.figure, self.name, self.description)
+
+
+@dataclass(frozen=True)
 class FigureGroup:
-    """One figure of the page: ``panels`` and ``legend`` are inline SVG."""
+    """One figure of the page: panels side by side, and their key; None where the panels need none."""
 
     id: str
     title: str
-    panels: tuple[str, ...]
-    legend: str
+    panels: tuple[Panel, ...]
+    legend: Panel | None
 
 
 @dataclass(frozen=True)
 class FigureTables:
-    """What all figures are drawn from: see `reports.aggregate` for the tables."""
+    """What all figures are drawn from: see `reports.tables` and `reports.aggregate`. ``baseline`` is a spec_id."""
 
     conditions: Sequence[Condition]
     categories: Sequence[str]
     runs: pd.DataFrame
     summary: pd.DataFrame
+    baseline: str | None = None
 
     def means_by_condition(self, column: str, category: str) -> pd.Series[float]:
         """Mean of a column of the run table over the clips of a category, by spec_id."""
@@ -65,7 +83,7 @@ class FigureTables:
 
 def against_rate(tables: FigureTables, metric: MetricInfo) -> FigureGroup:
     """Quality against measured payload rate: a panel for all clips and one for each category with scores."""
-    found = series.rate_series(tables.conditions)
+    drawn, context = series.drawn_series(series.rate_series(tables.conditions), tables.baseline)
     scored = tables.summary[(tables.summary["metric"] == metric.name) & (tables.summary["n"] > 0)]
     with_scores = [name for name in tables.categories if name in set(scored["category"])]
     shown = [ALL, *with_scores] if len(with_scores) > 1 else with_scores or [ALL]
@@ -74,46 +92,55 @@ def against_rate(tables: FigureTables, metric: MetricInfo) -> FigureGroup:
         x = tables.means_by_condition("payload_kbps", category)
         n_clips = int(scored.loc[scored["category"] == category, "n"].max()) if not scored.empty else 0
         data = charts.PanelData(
-            title=f"{category}, {n_clips} {'clip' if n_clips == 1 else 'clips'}",
+            title=f"{category}, {n_clips:,} {'clip' if n_clips == 1 else 'clips'}",
             x_label="measured payload [kbit/s]",
             y_label=metric.axis_label,
-            series=[(entry, series.points(entry, x, tables.summary, metric.name, category)) for entry in found],
+            series=_with_points(drawn, x, tables, metric, category),
+            context=_with_points(context, x, tables, metric, category),
             levels=tables.levels(metric.name, category),
             y_limits=tables.y_limits(metric.name, shown),
         )
-        panels.append(_svg(data, f"rate-{metric.name}-{category}"))
-    return _group(f"rate-{metric.name}", f"{metric.label} against bit rate", panels, found, tables, metric)
+        panels.append(_panel(data, f"rate-{metric.name}-{category}"))
+    levels = tables.levels(metric.name, ALL)
+    return _group(f"rate-{metric.name}", f"{metric.label} against bit rate", panels, drawn, context, levels)
 
 
 def against_real_time_factor(tables: FigureTables, metrics: Sequence[MetricInfo]) -> FigureGroup | None:
-    """Quality against real-time factor, a panel for each metric; None where nothing was timed."""
-    found = series.rate_series(tables.conditions)
+    """Quality against real-time factor with the Pareto front, a panel for each metric; None where nothing was timed."""
+    drawn, context = series.drawn_series(series.rate_series(tables.conditions), tables.baseline)
     x = tables.means_by_condition("real_time_factor", ALL)
     rates = tables.means_by_condition("payload_kbps", ALL)
     labels = {str(spec_id): f"{rate:.2g}" if rate < 10 else f"{rate:.3g}" for spec_id, rate in rates.items()}
     panels = []
     for metric in metrics:
-        shown = [(entry, series.points(entry, x, tables.summary, metric.name, ALL)) for entry in found]
-        if not any(points for _, points in shown):
+        shown = _with_points(drawn, x, tables, metric, ALL)
+        hinted = _with_points(context, x, tables, metric, ALL)
+        points = [point for _, own in (*shown, *hinted) for point in own]
+        if not points:
             continue
+        is_directed = metric.higher_is_better is not None
         data = charts.PanelData(
             title=metric.label,
             x_label="real-time factor (faster ←)",
             y_label=metric.axis_label,
             series=shown,
+            context=hinted,
             levels=(),
-            y_limits=_ends(shown),
+            front=pareto.front(points, higher_is_better=bool(metric.higher_is_better)) if is_directed else (),
+            y_limits=_ends([*shown, *hinted]),
             labels=labels,
             x_mark=1.0,
             x_ticks=charts.DECADES,
         )
-        panels.append(_svg(data, f"speed-{metric.name}"))
-    return _group("speed", "Quality against real-time factor", panels, found, None, None) if panels else None
+        panels.append(_panel(data, f"speed-{metric.name}"))
+    if not panels:
+        return None
+    return _group("speed", "Quality against real-time factor", panels, drawn, context, has_front=True)
 
 
 def against_evaluations(tables: FigureTables, metrics: Sequence[MetricInfo]) -> FigureGroup | None:
     """Quality over network evaluations, a panel for each metric; None where a sweep has only one number of them."""
-    found = series.nfe_series(tables.conditions)
+    drawn, context = series.drawn_series(series.nfe_series(tables.conditions), tables.baseline)
     n_evaluations = {
         condition.spec_id: float(condition.n_evaluations)
         for condition in tables.conditions
@@ -122,7 +149,8 @@ def against_evaluations(tables: FigureTables, metrics: Sequence[MetricInfo]) -> 
     x = pd.Series(n_evaluations, dtype="float64")
     panels = []
     for metric in metrics:
-        shown = [(entry, series.points(entry, x, tables.summary, metric.name, ALL)) for entry in found]
+        shown = _with_points(drawn, x, tables, metric, ALL)
+        hinted = _with_points(context, x, tables, metric, ALL)
         if not any(points for _, points in shown):
             continue
         data = charts.PanelData(
@@ -130,24 +158,51 @@ def against_evaluations(tables: FigureTables, metrics: Sequence[MetricInfo]) -> 
             x_label="network evaluations (NFE)",
             y_label=metric.axis_label,
             series=shown,
+            context=hinted,
             levels=(),
-            y_limits=_ends(shown),
+            y_limits=_ends([*shown, *hinted]),
         )
-        panels.append(_svg(data, f"nfe-{metric.name}"))
-    return _group("nfe", "Quality over network evaluations", panels, found, None, None) if panels else None
+        panels.append(_panel(data, f"nfe-{metric.name}"))
+    return _group("nfe", "Quality over network evaluations", panels, drawn, context) if panels else None
+
+
+def setting_maps(
+    tables: FigureTables, metrics: Sequence[MetricInfo], row_setting: str, column_setting: str
+) -> FigureGroup | None:
+    """Quality over two settings of the decoder, a panel for each metric and group; None where they do not both vary."""
+    name = f"map-{row_setting}-{column_setting}"
+    panels = [
+        Panel(_identifier(f"{name}-{metric.name}-{place}"), data, maps.draw(data), maps.description(data))
+        for metric in metrics
+        for place, data in enumerate(
+            maps.maps(tables.conditions, tables.summary, metric, row_setting, column_setting), start=1
+        )
+    ]
+    words = {"cfg": "Guidance", "temperature": "Temperature"}
+    title = f"{words.get(row_setting, row_setting)} by {column_setting.upper()}"
+    return FigureGroup(name, title, tuple(panels), None) if panels else None
+
+
+def _with_points(
+    found: Sequence[Series], x: pd.Series[float], tables: FigureTables, metric: MetricInfo, category: str
+) -> list[tuple[Series, list[Point]]]:
+    return [(entry, series.points(entry, x, tables.summary, metric.name, category)) for entry in found]
 
 
 def _group(
     group_id: str,
     title: str,
-    panels: list[str],
-    found: list[Series],
-    tables: FigureTables | None,
-    metric: MetricInfo | None,
+    panels: list[Panel],
+    drawn: Sequence[Series],
+    context: Sequence[Series],
+    levels: Sequence[charts.Level] = (),
+    *,
+    has_front: bool = False,
 ) -> FigureGroup:
-    levels = tables.levels(metric.name, ALL) if tables is not None and metric is not None else []
-    key = style.to_svg(charts.legend(found, levels), f"{_identifier(group_id)}-legend", "")
-    return FigureGroup(group_id, title, tuple(panels), key)
+    key = charts.legend(drawn, levels, context, has_front=has_front)
+    return FigureGroup(
+        group_id, title, tuple(panels), Panel(f"{_identifier(group_id)}-legend", panels[0].data, key, description="")
+    )
 
 
 def _ends(shown: Sequence[tuple[Series, Sequence[Point]]]) -> tuple[float, float] | None:
@@ -156,18 +211,20 @@ def _ends(shown: Sequence[tuple[Series, Sequence[Point]]]) -> tuple[float, float
     return charts.limits([end for end in ends if end is not None])
 
 
-def _svg(data: charts.PanelData, name: str) -> str:
-    return style.to_svg(charts.panel(data), _identifier(name), " ".join(_description(data)))
+def _panel(data: charts.PanelData, name: str) -> Panel:
+    return Panel(_identifier(name), data, charts.panel(data), " ".join(_description(data)))
 
 
 def _description(data: charts.PanelData) -> Iterator[str]:
     """The panel in words: every mean that it shows."""
     yield f"{data.y_label} over {data.x_label}, {data.title}."
-    for entry, points in data.series:
+    for entry, points in (*data.series, *data.context):
         if points:
             yield f"{entry.name}: {_in_words(points)}."
     for level in data.levels:
         yield f"{level.name}: {level.mean:.3g}."
+    if data.front:
+        yield f"Pareto front: {_in_words(data.front)}."
 
 
 def _in_words(points: Sequence[Point]) -> str:

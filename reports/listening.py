@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import soundfile
 
-from benchmarks.results import Clip, Row
+from benchmarks.results import Clip
 from flowmac.audio import FULL_SCALE, Waveform, read_audio
 from flowmac.errors import AudioError
 from reports import spectrograms
-from reports.aggregate import Condition, categories
+from reports.conditions import Condition, ordered_categories
+
+#: One line of the run table.
+Run = dict[Hashable, Any]
 
 #: Rates that Opus codes; other rates are raised to the highest of them.
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
@@ -60,6 +65,11 @@ class ClipExamples:
     top_hz: float
     examples: tuple[Example, ...]
 
+    @property
+    def n_bytes(self) -> int:
+        """What all versions take in the page."""
+        return sum(example.n_bytes for example in self.examples)
+
 
 @dataclass(frozen=True)
 class Listening:
@@ -68,44 +78,52 @@ class Listening:
     clips: tuple[ClipExamples, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def n_bytes(self) -> int:
+        """What all clips take in the page."""
+        return sum(clip.n_bytes for clip in self.clips)
 
-def choose_clips(rows: Sequence[Row], n_per_category: int) -> list[Clip]:
+
+def choose_clips(clips: Sequence[Clip], n_per_category: int) -> list[Clip]:
     """The first clips of each category by name, one of each category in turn: a choice that no score has a part in."""
-    by_category = {
-        category: sorted({row.clip.id: row.clip for row in rows if row.clip.category == category}.items())
-        for category in categories(rows)
-    }
-    in_turn = zip_longest(*(clips[:n_per_category] for clips in by_category.values()))
-    return [entry[1] for turn in in_turn for entry in turn if entry is not None]
+    ordered = sorted(clips, key=lambda clip: clip.id)
+    by_category = [
+        [clip for clip in ordered if clip.category == category][:n_per_category]
+        for category in ordered_categories(clip.category for clip in clips)
+    ]
+    return [clip for turn in zip_longest(*by_category) for clip in turn if clip is not None]
 
 
 def make_examples(
     folder: Path,
-    rows: Sequence[Row],
-    conditions: Sequence[Condition],
-    n_per_category: int,
+    runs: pd.DataFrame,
+    chosen: Sequence[tuple[Clip, Sequence[Condition]]],
+    budget_bytes: int = BUDGET_BYTES,
     progress: Callable[[str], None] = lambda clip_id: None,
 ) -> Listening:
-    """Encode the chosen clips of a run in ``folder`` for the page, as many as fit into `BUDGET_BYTES`."""
-    by_key = {(row.spec_id, row.clip.id): row for row in rows}
-    chosen = choose_clips(rows, n_per_category)
+    """Encode clips of a run in ``folder``, each in the conditions given with it, as many as fit into a budget.
+
+    ``runs`` is the run table of `reports.tables.Tables`; conditions come reference first.
+    """
+    ids = {clip.id for clip, _ in chosen}
+    by_key = {(run["spec_id"], run["clip_id"]): run for run in runs[runs["clip_id"].isin(ids)].to_dict("records")}
     done: list[ClipExamples] = []
     n_bytes = 0
-    for place, clip in enumerate(chosen):
+    for place, (clip, conditions) in enumerate(chosen):
         progress(clip.id)
         own = {condition.spec_id: by_key.get((condition.spec_id, clip.id)) for condition in conditions}
         examples = _clip_examples(folder, clip, conditions, own)
-        n_bytes += sum(example.n_bytes for example in examples.examples)
-        if n_bytes > BUDGET_BYTES:
-            return Listening(tuple(done), tuple(left.id for left in chosen[place:]))
+        n_bytes += examples.n_bytes
+        if n_bytes > budget_bytes:
+            return Listening(tuple(done), tuple(left.id for left, _ in chosen[place:]))
         done.append(examples)
     return Listening(tuple(done), ())
 
 
 def _clip_examples(
-    folder: Path, clip: Clip, conditions: Sequence[Condition], rows: dict[str, Row | None]
+    folder: Path, clip: Clip, conditions: Sequence[Condition], runs: dict[str, Run | None]
 ) -> ClipExamples:
-    audio = {condition.spec_id: _read(folder, rows[condition.spec_id]) for condition in conditions}
+    audio = {condition.spec_id: _read(folder, runs[condition.spec_id]) for condition in conditions}
     found = [waveform for waveform in audio.values() if isinstance(waveform, Waveform)]
     if not found:
         return ClipExamples(clip, 0.0, 0.0, tuple(_examples(conditions, audio, 0.0, 0.0, 0.0)))
@@ -135,20 +153,21 @@ def _examples(
         )
 
 
-def _read(folder: Path, row: Row | None) -> Waveform | str:
-    """The first `EXCERPT_S` of a row's audio, or why there is none."""
-    if row is None:
+def _read(folder: Path, run: Run | None) -> Waveform | str:
+    """The first `EXCERPT_S` of a run's audio, or why there is none."""
+    if run is None:
         return "not run yet"
-    if row.status == "failed":
-        return f"failed: {row.failure.message if row.failure else 'no reason was recorded'}"
-    if row.decoded_audio is None:
+    if not run["is_ok"]:
+        return f"failed: {run['failure_message']}"
+    name = run["decoded_audio"]
+    if not name:
         return "the sweep kept no audio"
-    if not (folder / row.decoded_audio).exists():
-        return f"the file {row.decoded_audio} is missing"
+    if not (folder / name).exists():
+        return f"the file {name} is missing"
     try:
-        waveform = read_audio(folder / row.decoded_audio)
+        waveform = read_audio(folder / name)
     except AudioError:
-        return f"the file {row.decoded_audio} cannot be read as audio"
+        return f"the file {name} cannot be read as audio"
     n_shown = round(min(waveform.duration_s, EXCERPT_S) * waveform.sample_rate_hz)
     return Waveform(waveform.samples[:, :n_shown], waveform.sample_rate_hz)
 

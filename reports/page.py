@@ -6,25 +6,30 @@ script alone and no connection at all.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import pandas as pd
 
-from benchmarks.results import Row, read_rows
-from flowmac.errors import SettingError, unknown_name
-from reports import aggregate, figures, listening, sentences, spectrograms, statistics, views
-from reports.aggregate import ALL, Condition
-from reports.metric_info import MetricInfo, metric_infos
+from benchmarks.results import Clip
+from reports import bd_rate, intervals, listening, record, sentences, spectrograms, statistics, tables, views, worst
+from reports.analysis import Report, analyse
+from reports.conditions import Condition
+from reports.environment import environment
+from reports.metric_info import MetricInfo
 
 DEFAULT_CLIPS_PER_CATEGORY = 2
+
+#: More clips are not listed one by one; they are in the tidy data.
+MAX_LISTED_CLIPS = 500
+
+#: Worst clips to hear, and what they may take of `listening.BUDGET_BYTES`.
+N_WORST_CLIPS = 4
+WORST_BUDGET_BYTES = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -36,129 +41,124 @@ class Options:
     baseline: str | None = None
 
 
+@dataclass(frozen=True)
+class Heard:
+    """The audio of a page: clips chosen by no score, and the worst of the baseline."""
+
+    chosen: listening.Listening
+    worst: listening.Listening
+
+
+#: A page without audio.
+SILENT = Heard(listening.Listening((), ()), listening.Listening((), ()))
+
+
 def build(folder: Path, options: Options, progress: Callable[[str], None] = lambda step: None) -> str:
     """The page for the run in ``folder``. ``progress`` is told what is being done.
 
     Raises:
         SettingError: no results in the folder, damaged or mixed ones, or an unknown baseline.
     """
-    progress("reading rows")
-    rows = read_rows(folder)
-    if not rows:
-        raise SettingError(f"{folder}: the sweep has written no rows yet; let it finish a few first")
-    heard = listening.make_examples(
-        folder,
-        rows,
-        aggregate.conditions(rows),
-        options.n_clips_per_category,
-        lambda clip_id: progress(f"audio of {clip_id}"),
-    )
-    progress("figures and tables")
-    title = options.title or f"Codec comparison: {folder.resolve().name}"
-    return render(rows, title, options.baseline, heard)
+    return render(*prepare(folder, options, progress))
 
 
-def render(rows: Sequence[Row], title: str, baseline: str | None, heard: listening.Listening) -> str:
-    """The page for ``rows``, of which there is at least one.
+def prepare(
+    folder: Path, options: Options, progress: Callable[[str], None], *, with_audio: bool = True
+) -> tuple[Report, Heard]:
+    """All that goes into the forms of a report of the run in ``folder``.
 
     Raises:
         SettingError: as for `build`.
     """
-    conditions = aggregate.conditions(rows)
-    runs = aggregate.run_table(rows)
-    scores = aggregate.score_table(rows)
-    summary = aggregate.summarise(scores)
-    metrics = metric_infos(list(dict.fromkeys(scores["metric"])))
-    tried = set(scores.loc[scores["outcome"].isin([aggregate.SCORED, aggregate.FAILED]), "metric"])
-    shown = [metric for metric in metrics if metric.name in tried]
-    tables = figures.FigureTables(conditions, aggregate.categories(rows), runs, summary)
-    clips = sorted({row.clip.id: row.clip for row in rows}.items())
-    processors = {row.environment.get("cpu", "not recorded") for row in rows}
+    progress("reading rows")
+    found = tables.read(folder)
+    progress("figures and tables")
+    report = analyse(found, options.title or default_title(folder), options.baseline)
+    return report, hear(folder, report, options.n_clips_per_category, progress) if with_audio else SILENT
+
+
+def default_title(folder: Path) -> str:
+    """What a page is called that nobody gave a name."""
+    return f"Codec comparison: {folder.resolve().name}"
+
+
+def hear(
+    folder: Path, report: Report, n_per_category: int, progress: Callable[[str], None] = lambda step: None
+) -> Heard:
+    """The audio of the page, encoded: the worst clips first, as they take little, then the chosen ones."""
+    found = report.tables
+    if n_per_category == 0:
+        return SILENT
+
+    def examples(chosen: Sequence[tuple[Clip, Sequence[Condition]]], budget_bytes: int) -> listening.Listening:
+        return listening.make_examples(
+            folder, found.runs, chosen, budget_bytes, lambda clip_id: progress(f"audio of {clip_id}")
+        )
+
+    worst_heard = listening.Listening((), ())
+    if report.baseline is not None:
+        beside = worst.rivals(found.conditions, report.baseline)
+        worst_clips = worst.to_hear(report.worst, N_WORST_CLIPS)
+        worst_heard = examples([(clip, beside) for clip in worst_clips], WORST_BUDGET_BYTES)
+    chosen = listening.choose_clips(found.clips, n_per_category)
+    left_bytes = listening.BUDGET_BYTES - worst_heard.n_bytes
+    return Heard(examples([(clip, found.conditions) for clip in chosen], left_bytes), worst_heard)
+
+
+def render(report: Report, heard: Heard) -> str:
+    """The page for a report."""
+    found, shown = report.tables, report.shown
+    processors = {recorded.get("cpu", "not recorded") for recorded, _ in found.environment}
     context: dict[str, Any] = {
-        "title": title,
-        "summary": sentences.summary(conditions, [clip for _, clip in clips], runs, scores),
-        "cautions": sentences.cautions(conditions, [clip for _, clip in clips], runs, scores, metrics, len(processors)),
+        "report": report,
+        "title": report.title,
+        "summary": sentences.summary(found.conditions, found.clips, found.runs, found.scores),
+        "cautions": sentences.cautions(
+            found.conditions, found.clips, found.runs, found.scores, report.metrics, len(processors)
+        ),
         "metrics": shown,
-        "summary_lines": views.summary_lines(conditions, shown, runs, summary),
-        "rate_figures": [_rate_figure(metric, tables) for metric in shown],
-        "speed_figure": figures.against_real_time_factor(tables, shown),
-        "nfe_figure": figures.against_evaluations(tables, shown),
-        "differences": _differences(conditions, shown, scores, baseline),
-        "listening": heard,
+        "summary_lines": views.summary_lines(found.conditions, shown, found.runs, report.summary),
+        "speed_lines": views.speed_lines(report.speed_lines),
+        "bd_lines": views.bd_lines(report.bd_table) if report.bd_table else [],
+        "solver_lines": views.solver_lines(report.solvers, shown),
+        "difference_lines": []
+        if report.differences is None
+        else views.difference_lines(found.conditions, shown, report.differences),
+        "generalisation": views.generalisation(found, shown, report.summary, report.by_language),
+        "heard": heard,
         "opus_kbps": listening.OPUS_KBPS_PER_CHANNEL,
         "excerpt_s": listening.EXCERPT_S,
         "range_db": spectrograms.RANGE_DB,
         "ticks": spectrograms.axis_ticks,
         "colour_map": _colour_map(),
-        "failures": views.failure_groups(rows, conditions, scores, metrics),
-        "definitions": [_definition(metric, scores) for metric in metrics],
-        "condition_details": [_condition_details(condition, runs) for condition in conditions],
-        "weights": _weights(conditions),
-        "environment": views.environment(rows),
-        "clips": [clip for _, clip in clips],
+        "failures": record.failure_groups(found, report.metrics),
+        "definitions": [_definition(metric, found.scores) for metric in report.metrics],
+        "condition_details": [_condition_details(condition, found.runs) for condition in found.conditions],
+        "weights": _weights(found.conditions),
+        "environment": record.environment(found),
+        "clips": found.clips[:MAX_LISTED_CLIPS],
+        "n_clips": len(found.clips),
         "confidence": statistics.CONFIDENCE,
         "n_resamples": statistics.N_RESAMPLES,
+        "max_resampled": intervals.MAX_RESAMPLED,
         "min_clips": statistics.MIN_CLIPS,
+        "bd_min_points": bd_rate.MIN_POINTS,
         "report_packages": {name: importlib.metadata.version(name) for name in ("matplotlib", "numpy", "pandas")},
     }
-    return _environment().get_template("report.html").render(context)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    loader = environment.loader
-    assert loader is not None
-    script = loader.get_source(environment, "report.js")[0].strip()
-    environment.globals["script"] = script
-    environment.globals["script_hash"] = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment.globals["stylesheet"] = loader.get_source(environment, "report.css")[0]
-    return environment
-
-
-def _rate_figure(metric: MetricInfo, tables: figures.FigureTables) -> dict[str, Any]:
-    columns = [ALL, *tables.categories] if len(tables.categories) > 1 else list(tables.categories)
-    return {
-        "metric": metric,
-        "group": figures.against_rate(tables, metric),
-        "categories": columns,
-        "lines": views.category_lines(tables.conditions, metric, columns, tables.summary),
-    }
-
-
-def _differences(
-    conditions: Sequence[Condition], metrics: Sequence[MetricInfo], scores: pd.DataFrame, baseline: str | None
-) -> dict[str, Any] | None:
-    """Paired differences against the chosen condition, or FlowMAC at its highest rate and NFE; None without either."""
-    if baseline is not None:
-        chosen = next((condition for condition in conditions if condition.label == baseline), None)
-        if chosen is None:
-            raise unknown_name("condition", baseline, [condition.label for condition in conditions])
-    else:
-        own = [condition for condition in conditions if condition.codec == "flowmac"]
-        chosen = max(own, key=lambda own: (own.nominal_kbps or 0, own.n_evaluations or 0), default=None)
-    if chosen is None or len(conditions) < 2:
-        return None
-    table = aggregate.paired_differences(scores, chosen.spec_id)
-    return {"baseline": chosen, "lines": views.difference_lines(conditions, metrics, table)}
+    return environment().get_template("report.html").render(context)
 
 
 def _definition(metric: MetricInfo, scores: pd.DataFrame) -> dict[str, Any]:
     own = scores[scores["metric"] == metric.name]
     n_by_outcome = own["outcome"].value_counts()
-    versions = own.loc[own["outcome"] == aggregate.SCORED, "version"].unique()
+    versions = own.loc[own["outcome"] == tables.SCORED, "version"].unique()
     return {
         "metric": metric,
         "version": versions[0] if len(versions) else "none, as nothing was scored",
         "outcomes": [
             (words, int(n_by_outcome[outcome]))
-            for outcome, words in aggregate.OUTCOME_WORDS.items()
-            if outcome in n_by_outcome
+            for outcome, words in tables.OUTCOME_WORDS.items()
+            if n_by_outcome.get(outcome, 0)
         ],
     }
 
@@ -166,8 +166,8 @@ def _definition(metric: MetricInfo, scores: pd.DataFrame) -> dict[str, Any]:
 def _condition_details(condition: Condition, runs: pd.DataFrame) -> dict[str, Any]:
     return {
         "condition": condition,
-        "settings": views.settings_text(condition) or views.DASH,
-        "delay": views.delay_text(runs, condition),
+        "settings": record.settings_text(condition) or views.DASH,
+        "delay": record.delay_text(runs, condition),
     }
 
 

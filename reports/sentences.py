@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from benchmarks.results import Clip
-from reports import aggregate, series
-from reports.aggregate import Condition
+from reports import series, tables
+from reports.conditions import Condition, ordered_categories
 from reports.metric_info import MetricInfo
 from reports.statistics import MIN_CLIPS
 
@@ -58,9 +58,7 @@ def _compared(conditions: Sequence[Condition], clips: Sequence[Clip]) -> str:
     if any(condition.role == "reference" for condition in conditions):
         parts.append("the hidden reference")
     n_by_category = pd.Series([clip.category for clip in clips]).value_counts()
-    by_category = ", ".join(
-        f"{n_by_category[name]} {name}" for name in aggregate.ordered_categories(n_by_category.index)
-    )
+    by_category = ", ".join(f"{n_by_category[name]} {name}" for name in ordered_categories(n_by_category.index))
     duration_s = sum(clip.duration_s for clip in clips)
     n_clips = count(len(clips), "clip")
     return f"This page compares {listed(parts)} on {n_clips} ({by_category}; {duration_s:,.0f} s in all)."
@@ -84,7 +82,7 @@ def _cost(runs: pd.DataFrame) -> Iterator[str]:
 
 def _outcome(runs: pd.DataFrame, scores: pd.DataFrame) -> Iterator[str]:
     n_runs_failed = int((~runs["is_ok"]).sum())
-    n_scores_failed = int((scores["outcome"] == aggregate.FAILED).sum())
+    n_scores_failed = int((scores["outcome"] == tables.FAILED).sum())
     if n_runs_failed == n_scores_failed == 0:
         yield f"No run failed, of {len(runs):,}, and no score."
         return
@@ -132,14 +130,14 @@ def cautions(
     n_by_category = pd.Series([clip.category for clip in clips]).value_counts()
     few = [
         f"{name} ({n_by_category[name]})"
-        for name in aggregate.ordered_categories(n_by_category.index)
+        for name in ordered_categories(n_by_category.index)
         if n_by_category[name] < MIN_CLIPS
     ]
     if few:
         found.append(
             f"Means over fewer than {MIN_CLIPS} clips have no interval, because none would be honest: {listed(few)}."
         )
-    absent = set(scores.loc[scores["outcome"] == aggregate.NOT_INSTALLED, "metric"])
+    absent = set(scores.loc[scores["outcome"] == tables.NOT_INSTALLED, "metric"])
     not_installed = [metric.label for metric in metrics if metric.name in absent]
     if not_installed:
         found.append(f"Not measured for lack of a package: {listed(not_installed)}.")

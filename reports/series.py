@@ -10,14 +10,17 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 import pandas as pd
 
-from reports.aggregate import Condition
+from reports.conditions import Condition
 
 #: The setting for the number of solver steps, in `flowmac.Codec.decode` and in sweeps.
 NFE_SETTING = "nfe"
+
+#: More series than this are not drawn in full in one figure.
+MAX_DRAWN = 8
 
 #: Stands for the settings that carry the rate, where series of several rates are told apart.
 _RATE = "rate"
@@ -37,13 +40,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Conditions that a line joins. ``index`` numbers all series of a page's figures, ``codec_index`` the codecs."""
+    """Conditions that a line joins. ``index`` numbers all series of a figure, ``index_in_codec`` those of its codec."""
 
     name: str
     codec: str
     index: int
     index_in_codec: int
-    codec_index: int
     spec_ids: tuple[str, ...]
 
 
@@ -66,6 +68,22 @@ def nfe_series(conditions: Sequence[Condition]) -> list[Series]:
     n_evaluations = {condition.spec_id: condition.n_evaluations for condition in conditions}
     has_several = [len({n_evaluations[spec_id] for spec_id in series.spec_ids}) > 1 for series in found]
     return found if any(has_several) else []
+
+
+def drawn_series(found: Sequence[Series], baseline: str | None) -> tuple[list[Series], list[Series]]:
+    """The series to draw in full and those to hint at, so that a figure of any number of series can be read.
+
+    `MAX_DRAWN` are drawn in full, at least one of each codec: the one that holds ``baseline`` (a spec_id), then the
+    longest of each codec in turn. A single condition is hinted at where its codec has lines to draw.
+    """
+    by_codec: dict[str, list[Series]] = {}
+    for series in sorted(found, key=lambda series: (baseline not in series.spec_ids, -len(series.spec_ids))):
+        own = by_codec.setdefault(series.codec, [])
+        if len(series.spec_ids) > 1 or not own or len(own[0].spec_ids) == 1:
+            own.append(series)
+    in_turn = [series for turn in zip_longest(*by_codec.values()) for series in turn if series is not None]
+    chosen = in_turn[: max(MAX_DRAWN, len(by_codec))]
+    return [series for series in found if series in chosen], [series for series in found if series not in chosen]
 
 
 def codec_names(conditions: Sequence[Condition]) -> dict[str, str]:
@@ -109,7 +127,6 @@ def _series(
     names: Sequence[Condition] | None = None,
 ) -> list[Series]:
     name_of = codec_names(names or conditions)
-    order = codec_order(names or conditions)
     found: list[Series] = []
     for codec in codec_order(conditions):
         own = [condition for condition in conditions if condition.codec == codec and condition.role == "codec"]
@@ -119,14 +136,13 @@ def _series(
         varying = _varying([json.loads(key) for key in groups])
         for index_in_codec, (key, members) in enumerate(groups.items()):
             shared = json.loads(key)
-            detail = ", ".join(_words(name, shared.get(name, "none")) for name in varying)
+            detail = ", ".join(setting_words(name, shared.get(name, "none")) for name in varying)
             found.append(
                 Series(
                     name=f"{name_of[codec]}, {detail}" if detail else name_of[codec],
                     codec=codec,
                     index=len(found),
                     index_in_codec=index_in_codec,
-                    codec_index=order.index(codec),
                     spec_ids=tuple(condition.spec_id for condition in members),
                 )
             )
@@ -163,7 +179,9 @@ def _varying(groups: list[dict[str, str]]) -> list[str]:
     return [name for name in names if len({group.get(name) for group in groups}) > 1]
 
 
-def _words(setting: str, value: str) -> str:
+def setting_words(setting: str, value: str) -> str:
+    """A setting as a legend names it, its value being text."""
     if setting == _RATE:
         return value
-    return f"{'NFE' if setting == NFE_SETTING else setting.replace('_', ' ')} {value}"
+    name = setting.upper() if setting in (NFE_SETTING, "cfg") else setting.replace("_", " ")
+    return f"{name} {value.removesuffix('.0')}"

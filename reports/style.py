@@ -1,6 +1,7 @@
 """One small chart style: colours that colour-blind people can tell apart, markers and lines that need no colour.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), without yellow and black. Figures are drawn with
+The first six colours are those of Okabe and Ito, "Color Universal Design" (2008), without yellow and black, the others
+of Tol's muted scheme (SRON/EPS/TN/09-002). A codec keeps its colour on every page. Figures are drawn with
 the light theme's colours; in the page each becomes a CSS variable with that colour as fallback, so one SVG serves the
 light and the dark theme and still stands alone.
 """
@@ -10,8 +11,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -21,7 +24,13 @@ from matplotlib.figure import Figure
 FOREGROUND = "#1c2126"
 MUTED = "#5c6670"
 GRID = "#dfe3e7"
-SERIES_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+SERIES_COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
+    *("#6a4fb3", "#882255", "#8a8a2a", "#4d4d4d"),
+)
+
+#: Places in `SERIES_COLOURS`. Codecs that are not here get one of the last four by their name.
+CODEC_COLOURS = {"flowmac": 0, "opus": 1, "encodec": 2, "dac": 3, "lyra": 4, "codec2": 5}
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 LINE_STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
@@ -69,6 +78,14 @@ _CSS_VARIABLES = {FOREGROUND: "--text", MUTED: "--muted", GRID: "--rule"} | {
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
+def codec_colour(codec: str) -> str:
+    """The colour of a codec, the same on every page whatever else is on it."""
+    others = SERIES_COLOURS[len(CODEC_COLOURS) :]
+    if codec in CODEC_COLOURS:
+        return SERIES_COLOURS[CODEC_COLOURS[codec]]
+    return others[zlib.crc32(codec.encode()) % len(others)]
+
+
 @contextmanager
 def chart_style() -> Iterator[None]:
     """Matplotlib's settings for a figure of ours, put back afterwards."""
@@ -82,6 +99,15 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     """An empty figure outside pyplot, so that no figure outlives its use."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def settle(figure: Figure) -> Figure:
+    """Lay the figure out once for all, so that it is the same in every form and however often it is written."""
+    engine = figure.get_layout_engine()
+    if engine is not None and figure.axes:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
     return figure
 
 
@@ -106,6 +132,21 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     svg = svg.replace(f' width="{width}pt" height="{height}pt"', "")
     role = f'role="img" aria-label="{_attribute(description)}"' if description else 'aria-hidden="true"'
     return svg.replace("<svg ", f"<svg {role} ", 1)
+
+
+def to_files(figure: Figure, stem: Path) -> list[Path]:
+    """The figure as ``stem``.svg and ``stem``.pdf for a paper: black on white, letters as in the picture."""
+    written = []
+    # Creation dates are left out, so that the same results make the same files.
+    for suffix, settings, metadata in (
+        (".svg", {"svg.fonttype": "path"}, _NO_METADATA),
+        (".pdf", {"pdf.fonttype": 42}, {"CreationDate": None}),
+    ):
+        path = stem.with_suffix(suffix)
+        with chart_style(), matplotlib.rc_context(settings):  # type: ignore[arg-type]
+            figure.savefig(path, metadata=metadata)
+        written.append(path)
+    return written
 
 
 def _attribute(text: str) -> str:

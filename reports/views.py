@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.results import Row
-from reports import aggregate
-from reports.aggregate import ALL, Condition
+from reports.aggregate import ALL
+from reports.bd_rate import BdRate
+from reports.conditions import Condition
 from reports.metric_info import MetricInfo
+from reports.operating_points import BdTable, SolverGroup, SpeedLine
+from reports.tables import Tables
 
 DASH = "–"
 
@@ -103,16 +104,105 @@ def summary_lines(
     return lines
 
 
-def category_lines(
-    conditions: Sequence[Condition], metric: MetricInfo, categories: Sequence[str], summary: pd.DataFrame
-) -> list[Line]:
-    """One metric: conditions by categories."""
-    entries = _entries(summary[summary["metric"] == metric.name], "spec_id", "category")
-    lines = []
-    for condition in conditions:
-        cells = (mean_cell(entries.get((condition.spec_id, category)), metric, None) for category in categories)
-        lines.append(Line(condition, tuple(cells)))
-    return lines
+@dataclass(frozen=True)
+class Generalisation:
+    """One metric: conditions by categories and languages."""
+
+    metric: MetricInfo
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def generalisation(
+    tables: Tables, metrics: Sequence[MetricInfo], summary: pd.DataFrame, by_language: pd.DataFrame
+) -> list[Generalisation]:
+    """Means by category and by language. ``note`` marks the category in which a codec scores worst."""
+    languages = sorted(set(by_language["category"]))
+    several = tables.categories if len(tables.categories) > 1 else []
+    columns = (ALL, *several, *(f"language {name}" for name in languages))
+    found = []
+    for metric in metrics:
+        own = summary[summary["metric"] == metric.name]
+        entries = _entries(own, "spec_id", "category")
+        entries |= {
+            (spec_id, f"language {name}"): entry
+            for (spec_id, name), entry in _entries(
+                by_language[by_language["metric"] == metric.name], "spec_id", "category"
+            ).items()
+        }
+        lines = []
+        for condition in tables.conditions:
+            worst = _worst_category(condition, metric, several, entries)
+            cells = []
+            for column in columns:
+                cell = mean_cell(entries.get((condition.spec_id, column)), metric, None)
+                cells.append(
+                    replace(cell, note=cell.note or "lowest quality", tone="worse") if column == worst else cell
+                )
+            lines.append(Line(condition, tuple(cells)))
+        scored = [column for column in columns if any(line.cells[columns.index(column)].n for line in lines)]
+        kept = [columns.index(column) for column in scored]
+        lines = [Line(line.condition, tuple(line.cells[place] for place in kept)) for line in lines]
+        found.append(Generalisation(metric, tuple(scored), tuple(lines)))
+    return found
+
+
+def _worst_category(
+    condition: Condition, metric: MetricInfo, categories: Sequence[str], entries: dict[tuple[str, ...], Entry]
+) -> str | None:
+    """The category with the worst mean; None for references, and with fewer than two means."""
+    means = {
+        category: float(entries[condition.spec_id, category]["mean"])
+        for category in categories
+        if (condition.spec_id, category) in entries and entries[condition.spec_id, category]["n"] > 0
+    }
+    if condition.role == "reference" or len(means) < 2 or metric.higher_is_better is None:
+        return None
+    return (min if metric.higher_is_better else max)(means, key=lambda category: means[category])
+
+
+def speed_lines(lines: Sequence[SpeedLine]) -> list[Line]:
+    """Real-time factor, payload rate, and the metrics by which a condition is on the front."""
+    return [
+        Line(
+            line.condition,
+            (
+                number(line.real_time_factor, ".2g"),
+                number(line.payload_kbps, ".3f"),
+                Cell(", ".join(line.on_front) or DASH),
+                Cell(", ".join(label for label in line.on_front_with_rate if label not in line.on_front) or DASH),
+            ),
+        )
+        for line in lines
+    ]
+
+
+def bd_lines(table: BdTable) -> list[tuple[str, list[Cell]]]:
+    """Name of each series and its BD-rate by each metric, or the reason why there is none."""
+    return [
+        (own.name, [_bd_cell(found, metric) for found, metric in zip(results, table.metrics, strict=True)])
+        for own, results in table.lines
+    ]
+
+
+def _bd_cell(found: BdRate, metric: MetricInfo) -> Cell:
+    if found.percent is None:
+        return Cell("not computable", note=found.reason)
+    overlap = (
+        "" if found.overlap is None else f"between {metric.text(found.overlap[0])} and {metric.text(found.overlap[1])}"
+    )
+    interval, tone = "", ""
+    if found.low is not None and found.high is not None:
+        interval = f"[{_percent(found.low)}, {_percent(found.high)}]"
+        if found.low > 0 or found.high < 0:
+            tone = "better" if found.high < 0 else "worse"
+    note = "; ".join(part for part in (tone, overlap, found.reason) if part)
+    return Cell(f"{_percent(found.percent)} %", repr(found.percent), interval, found.n, note, tone)
+
+
+def _percent(value: float) -> str:
+    n_decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:+,.{n_decimals}f}".replace("-", "−")
 
 
 def difference_lines(
@@ -127,6 +217,15 @@ def difference_lines(
         cells = (_difference_cell(entries[condition.spec_id, metric.name], metric) for metric in metrics)
         lines.append(Line(condition, tuple(cells)))
     return lines
+
+
+def solver_lines(groups: Sequence[SolverGroup], metrics: Sequence[MetricInfo]) -> list[Line]:
+    """Each solver minus the first of its group, the label saying which."""
+    return [
+        replace(line, condition=replace(line.condition, label=f"{line.condition.label}, minus {group.reference.label}"))
+        for group in groups
+        for line in difference_lines(group.others, metrics, group.differences)
+    ]
 
 
 def _difference_cell(entry: Entry, metric: MetricInfo) -> Cell:
@@ -150,66 +249,3 @@ def _scale(overall: pd.DataFrame, metric: str) -> tuple[float, float] | None:
 
 def _entries(table: pd.DataFrame, *keys: str) -> dict[tuple[str, ...], Entry]:
     return {tuple(str(entry[key]) for key in keys): entry for entry in table.to_dict("records")}
-
-
-@dataclass(frozen=True)
-class FailureGroup:
-    """Failures of one condition with one reason."""
-
-    condition: str
-    what: str
-    kind: str
-    message: str
-    clips: tuple[str, ...]
-
-
-def failure_groups(
-    rows: Sequence[Row], conditions: Sequence[Condition], scores: pd.DataFrame, metrics: Sequence[MetricInfo]
-) -> list[FailureGroup]:
-    """Everything that failed, by condition, step and reason."""
-    label = {condition.spec_id: condition.label for condition in conditions}
-    metric_label = {metric.name: metric.label for metric in metrics}
-    found: dict[tuple[str, str, str, str], list[str]] = {}
-    for row in rows:
-        if row.status == "failed":
-            kind = row.failure.kind if row.failure else "unknown"
-            message = row.failure.message if row.failure else "no reason was recorded"
-            found.setdefault((label[row.spec_id], "codec", kind, message), []).append(row.clip.id)
-    failed = scores[scores["outcome"] == aggregate.FAILED]
-    for entry in failed.itertuples():
-        key = (label[str(entry.spec_id)], metric_label[str(entry.metric)], str(entry.kind), str(entry.message))
-        found.setdefault(key, []).append(str(entry.clip_id))
-    return [FailureGroup(*key, tuple(sorted(clips))) for key, clips in found.items()]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """One line of the environment: what was recorded, and by how many rows."""
-
-    name: str
-    values: tuple[tuple[str, int], ...]
-
-
-def environment(rows: Sequence[Row]) -> list[Provenance]:
-    """Packages, machine and commit that the rows name, each with the number of rows."""
-    names = dict.fromkeys(name for row in rows for name in row.environment)
-    found = []
-    for name in names:
-        values = pd.Series([row.environment.get(name, "not recorded") for row in rows]).value_counts()
-        found.append(Provenance(name, tuple((str(value), int(n)) for value, n in values.items())))
-    return found
-
-
-def settings_text(condition: Condition) -> str:
-    """All settings of a condition in one line."""
-    return ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in condition.settings.items())
-
-
-def delay_text(runs: pd.DataFrame, condition: Condition) -> str:
-    """Delay found and removed before scoring: median, and the range where it varies."""
-    delays_ms = runs.loc[runs["spec_id"] == condition.spec_id, "delay_s"].dropna() * 1000
-    if delays_ms.empty:
-        return DASH
-    low, high = float(delays_ms.min()), float(delays_ms.max())
-    middle = f"{delays_ms.median():.1f}"
-    return middle if high - low < 0.05 else f"{middle} ({low:.1f} to {high:.1f})"

@@ -58,7 +58,7 @@ class VocoderTask(Task):
         if defaults.nfe:
             noise = torch.randn(decoded.shape, generator=generator, device=decoded.device) * defaults.temperature
             decoded = codec.flow.sample(decoded, n_levels, noise, get_solver("euler"), defaults.nfe, defaults.cfg)
-        return expand(sharpen(decoded, codec.config.contrast * max(0.0, 1 - defaults.temperature)))
+        return expand(sharpen(decoded, codec.config.contrast_at(defaults.temperature)))
 
     def save(self, folder: Path) -> None:
         """See `Task.save`."""

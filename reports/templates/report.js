@@ -27,6 +27,17 @@ for (const button of document.querySelectorAll(".sortable thead button")) {
   button.addEventListener("click", () => sortTable(button.closest("th")));
 }
 
+// What is folded away on the screen is printed too.
+const folded = () => [...document.querySelectorAll("details:not([open])")];
+let foldedBefore = [];
+window.addEventListener("beforeprint", () => {
+  foldedBefore = folded();
+  for (const details of foldedBefore) details.open = true;
+});
+window.addEventListener("afterprint", () => {
+  for (const details of foldedBefore) details.open = false;
+});
+
 const keepPlace = document.getElementById("keep-place");
 let lastHeard = null;
 
@@ -65,7 +76,7 @@ function start(example, atSeconds) {
 
 // Where to begin: at the place of the last heard version of the same clip, if there is one and it has not ended.
 function placeOf(audio) {
-  if (!keepPlace.checked || !lastHeard || lastHeard === audio || lastHeard.ended) return null;
+  if (!keepPlace?.checked || !lastHeard || lastHeard === audio || lastHeard.ended) return null;
   return lastHeard.closest(".clip") === audio.closest(".clip") ? lastHeard.currentTime : null;
 }
 

@@ -10,11 +10,13 @@ from benchmarks.results import Failure, Row, Score
 from flowmac.errors import SettingError
 from reports import aggregate
 from reports.aggregate import ALL
+from reports.conditions import ordered_categories
+from reports.tables import collect
 
 
 def entry(rows: list[Row], label: str, metric: str, category: str = ALL) -> dict[str, float]:
     spec_id = next(row.spec_id for row in rows if row.label == label)
-    table = aggregate.summarise(aggregate.score_table(rows))
+    table = aggregate.summarise(collect(rows).scores)
     chosen = (table["spec_id"] == spec_id) & (table["metric"] == metric) & (table["category"] == category)
     return table[chosen].iloc[0].to_dict()
 
@@ -70,46 +72,46 @@ def test_value_that_is_no_number_is_a_failure(small_rows: list[Row], value: floa
 def test_mixed_metric_versions_are_refused(small_rows: list[Row]) -> None:
     small_rows[0] = with_scores(small_rows[0], visqol_audio=Score("2", 3.0))
     with pytest.raises(SettingError, match=r"'visqol_audio'.*version 1 \(14 scores\), version 2 \(1 scores\).*again"):
-        aggregate.score_table(small_rows)
+        collect(small_rows)
 
 
 def test_versions_of_missing_scores_do_not_matter(small_rows: list[Row]) -> None:
     absent = Score("not installed", None, Failure("not_installed", "pip install it"))
     small_rows[0] = with_scores(small_rows[0], visqol_audio=absent)
-    assert len(aggregate.score_table(small_rows)) == 15 * 5
+    assert len(collect(small_rows).scores) == 15 * 5
 
 
 def test_two_contents_of_one_clip_are_refused(small_rows: list[Row]) -> None:
     twin = replace(small_rows[0], row_id="other", clip=replace(small_rows[0].clip, sha256="0" * 64))
     with pytest.raises(SettingError, match="'speech_a' has two results"):
-        aggregate.run_table([*small_rows, twin])
+        collect([*small_rows, twin])
 
 
 def test_conditions_are_ordered_and_have_their_roles(rows: list[Row]) -> None:
-    found = aggregate.conditions(rows)
+    found = collect(rows).conditions
     assert [condition.role for condition in found] == ["reference", *["codec"] * 13, *["anchor"] * 2]
     assert [condition.label for condition in found][1:3] == ["FlowMAC 0.75 kbit/s, NFE 1", "FlowMAC 0.75 kbit/s, NFE 4"]
 
 
 def test_codec_that_always_failed_is_no_anchor(small_rows: list[Row]) -> None:
     failed = [replace(row, status="failed", payload_bits=None) for row in small_rows if row.codec == "opus"]
-    assert aggregate.conditions(failed)[0].role == "codec"
+    assert collect(failed).conditions[0].role == "codec"
 
 
 def test_equal_labels_are_told_apart(small_rows: list[Row]) -> None:
     labelled = [replace(row, label="the same") for row in small_rows]
-    labels = [condition.label for condition in aggregate.conditions(labelled)]
+    labels = [condition.label for condition in collect(labelled).conditions]
     assert len(set(labels)) == len(labels) == 5
 
 
 def test_categories_come_in_the_usual_order() -> None:
     names = ["sounds", "zither", "speech", "applause", "music"]
-    assert aggregate.ordered_categories(names) == ["speech", "music", "sounds", "applause", "zither"]
+    assert ordered_categories(names) == ["speech", "music", "sounds", "applause", "zither"]
 
 
 def test_paired_differences_use_common_clips(small_rows: list[Row]) -> None:
     specs = {row.label: row.spec_id for row in small_rows}
-    table = aggregate.paired_differences(aggregate.score_table(small_rows), specs["Opus 6 kbit/s"])
+    table = aggregate.paired_differences(collect(small_rows).scores, specs["Opus 6 kbit/s"])
     chosen = table[(table["spec_id"] == specs["Hidden reference"]) & (table["metric"] == "pesq_wb")].iloc[0]
     assert chosen["n"] == 2
     assert chosen["mean"] > 0
@@ -119,5 +121,5 @@ def test_paired_differences_use_common_clips(small_rows: list[Row]) -> None:
 def test_one_row_and_rows_without_scores_are_tables_too(small_rows: list[Row]) -> None:
     assert entry(small_rows[:1], small_rows[0].label, "visqol_audio")["n"] == 1
     bare = [replace(row, scores={}) for row in small_rows]
-    assert aggregate.score_table(bare).empty
-    assert aggregate.summarise(aggregate.score_table(bare)).empty
+    assert collect(bare).scores.empty
+    assert aggregate.summarise(collect(bare).scores).empty

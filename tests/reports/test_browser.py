@@ -1,13 +1,19 @@
-"""The page in a real Chromium, at two widths, light and dark."""
+"""The page in a real Chromium, at three widths, light and dark."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from benchmarks.results import Row, Score
+from reports import comparison_page
+from reports.comparison import compare
+from reports.tables import collect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -38,7 +44,7 @@ def wait_until(page: Page, expression: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("width_px", [1280, 390])
+@pytest.mark.parametrize("width_px", [1280, 800, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_quiet_fits_its_width_and_asks_for_nothing(
     browser: Browser, page_file: Path, width_px: int, scheme: str
@@ -126,6 +132,35 @@ def test_skip_link_comes_first_and_leads_to_the_content(page: Page) -> None:
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_what_is_folded_is_printed_and_folded_again(page: Page) -> None:
+    closed = "document.querySelectorAll('details:not([open])').length"
+    before = page.evaluate(closed)
+    assert before > 3
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(closed) == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(closed) == before
+
+
+@pytest.mark.parametrize("width_px", [1280, 800, 390])
+def test_comparison_fits_its_width_and_is_quiet(
+    browser: Browser, rows: list[Row], tmp_path: Path, width_px: int
+) -> None:
+    after = [replace(row, scores={**row.scores, "log_mel": Score("1", 1.0)}) for row in rows]
+    found = compare(collect(rows), collect(after), ("before", "after"))
+    (tmp_path / "page.html").write_text(comparison_page.render(found), encoding="utf-8")
+    page = browser.new_page(viewport={"width": width_px, "height": 900}, color_scheme="dark")
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+    page.locator("thead button").nth(1).click()
+    assert page.locator("thead th").nth(1).get_attribute("aria-sort") == "ascending"
+    assert messages == []
+    page.close()
 
 
 def test_print_hides_what_paper_cannot_do(page: Page) -> None:

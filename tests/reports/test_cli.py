@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from benchmarks.results import Row
 from flowmac.errors import SettingError
 from reports import cli
+from reports.pdf import PROGRAMS
 from tests.reports.fake_run import write_run
 
 
@@ -58,6 +60,58 @@ def test_bad_paths_are_told(app: typer.Typer, folder: Path, tmp_path: Path) -> N
     no_parent = CliRunner().invoke(app, ["report", str(folder), "-o", str(tmp_path / "no" / "a.html")])
     assert isinstance(no_parent.exception, SettingError)
     assert CliRunner().invoke(app, ["report", str(folder), "--clips", "-1"]).exit_code == 2
+
+
+def test_two_runs_are_compared_in_markdown_and_a_page(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / "a.html", tmp_path / "b.html"]
+    ways = [[str(folder), str(folder)], [str(folder), "--baseline-run", str(folder)]]
+    for output, arguments in zip(outputs, ways, strict=True):
+        result = CliRunner().invoke(app, ["report", *arguments, "-o", str(output)])
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("### Codec comparison")
+        assert "means are identical, clip by clip" in result.stdout
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--format", "docx"], "unknown format 'docx'"),
+        (["--format", ""], "unknown format ''"),
+        (["RUN", "RUN"], "got 3 runs"),
+        (["RUN", "--format", "latex"], "a comparison is made as html or pdf"),
+        (["--baseline", "Opus 7 kbit/s"], "unknown condition"),
+    ],
+)
+def test_wrong_arguments_are_told(
+    app: typer.Typer, folder: Path, tmp_path: Path, more: list[str], message: str
+) -> None:
+    arguments = [str(folder) if argument == "RUN" else argument for argument in more]
+    result = CliRunner().invoke(app, ["report", str(folder), "-o", str(tmp_path / "a.html"), *arguments])
+    assert isinstance(result.exception, SettingError)
+    assert message in str(result.exception)
+    assert not list(tmp_path.glob("a*"))
+
+
+def test_a_paper_is_written_without_a_page(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    arguments = ["report", str(folder), "-o", str(tmp_path / "a.html"), "--format", "latex"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(tmp_path / "a_paper")
+    assert (tmp_path / "a_paper" / "manifest.json").is_file()
+    assert not (tmp_path / "a.html").exists()
+    assert isinstance(CliRunner().invoke(app, arguments).exception, SettingError)
+
+
+@pytest.mark.browser
+def test_a_pdf_stands_beside_the_page(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    if not any(shutil.which(name) for name in PROGRAMS):
+        pytest.skip("there is no Chromium")
+    output = tmp_path / "a.html"
+    result = CliRunner().invoke(app, ["report", str(folder), "-o", str(output), "--format", "html,pdf"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split() == [str(output), str(tmp_path / "a.pdf")]
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_command_is_light_to_load() -> None:

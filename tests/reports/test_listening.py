@@ -12,7 +12,8 @@ from PIL import Image
 
 from benchmarks.results import Failure, Row
 from flowmac.audio import Waveform, write_audio
-from reports import aggregate, listening, spectrograms
+from reports import listening, spectrograms
+from reports.tables import collect
 
 
 def tone(frequency_hz: float, duration_s: float = 1.0, sample_rate_hz: int = 24000, n_channels: int = 1) -> Waveform:
@@ -21,18 +22,24 @@ def tone(frequency_hz: float, duration_s: float = 1.0, sample_rate_hz: int = 240
     return Waveform(np.tile(samples.astype(np.float32), (n_channels, 1)), sample_rate_hz)
 
 
+def examples(folder: Path, rows: list[Row], n_per_category: int, budget_bytes: int = 10**9) -> listening.Listening:
+    found = collect(rows)
+    chosen = listening.choose_clips(found.clips, n_per_category)
+    return listening.make_examples(folder, found.runs, [(clip, found.conditions) for clip in chosen], budget_bytes)
+
+
 def decoded(uri: str | None) -> bytes:
     assert uri is not None
     return base64.b64decode(uri.split(",", 1)[1])
 
 
 def test_clips_are_the_first_of_each_category_in_turn(rows: list[Row]) -> None:
-    chosen = [clip.id for clip in listening.choose_clips(rows, 2)]
+    chosen = [clip.id for clip in listening.choose_clips(collect(rows).clips, 2)]
     assert chosen == [
         *("speech_de_f", "music_guitar", "mixed_in_rain", "sounds_birds"),
         *("speech_en_m", "music_organ", "mixed_over_strings", "sounds_wind"),
     ]
-    assert listening.choose_clips(rows, 0) == []
+    assert listening.choose_clips(collect(rows).clips, 0) == []
 
 
 @pytest.mark.parametrize(("sample_rate_hz", "n_channels"), [(24000, 1), (44100, 2), (22050, 1), (48000, 6)])
@@ -57,7 +64,7 @@ def test_what_is_missing_is_said(small_rows: list[Row], tmp_path: Path) -> None:
         replace(own["FlowMAC 3 kbit/s, NFE 1"], status="failed", failure=Failure("OSError", "disk full")),
         own["FlowMAC 3 kbit/s, NFE 4"],
     ]
-    heard = listening.make_examples(tmp_path, rows, aggregate.conditions(rows), 1)
+    heard = examples(tmp_path, rows, 1)
     problems = {example.condition.label: example.problem for example in heard.clips[0].examples}
     assert problems == {
         "Hidden reference": None,
@@ -69,7 +76,7 @@ def test_what_is_missing_is_said(small_rows: list[Row], tmp_path: Path) -> None:
 
 
 def test_a_run_without_any_audio_is_said_clip_by_clip(small_rows: list[Row], tmp_path: Path) -> None:
-    heard = listening.make_examples(tmp_path, small_rows, aggregate.conditions(small_rows), 1)
+    heard = examples(tmp_path, small_rows, 1)
     assert all(example.problem for clip in heard.clips for example in clip.examples)
 
 
@@ -78,7 +85,7 @@ def test_examples_of_a_clip_share_length_and_axes(small_rows: list[Row], tmp_pat
     write_audio(tmp_path / "short.flac", tone(500, 2.0, 16000))
     files = {"reference": "reference.flac", "opus": "short.flac"}
     rows = [replace(row, decoded_audio=files[row.codec]) for row in small_rows if row.codec in files]
-    heard = listening.make_examples(tmp_path, rows, aggregate.conditions(rows), 1)
+    heard = examples(tmp_path, rows, 1)
     clip = heard.clips[0]
     assert clip.shown_s == listening.EXCERPT_S
     assert clip.top_hz == spectrograms.MAX_FREQUENCY_HZ
@@ -88,12 +95,11 @@ def test_examples_of_a_clip_share_length_and_axes(small_rows: list[Row], tmp_pat
             assert image.size == (spectrograms.WIDTH_PX, spectrograms.HEIGHT_PX)
 
 
-def test_clips_over_the_budget_are_named(run_folder: Path, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clips_over_the_budget_are_named(run_folder: Path) -> None:
     from benchmarks.results import read_rows
 
     found = [row for row in read_rows(run_folder) if row.codec == "reference"]
-    monkeypatch.setattr(listening, "BUDGET_BYTES", 100_000)
-    heard = listening.make_examples(run_folder, found, aggregate.conditions(found), 2)
+    heard = examples(run_folder, found, 2, 100_000)
     assert 0 < len(heard.clips) < 8
     assert len(heard.clips) + len(heard.left_out) == 8
     assert sum(example.n_bytes for clip in heard.clips for example in clip.examples) <= 100_000

@@ -12,8 +12,10 @@ import pytest
 
 from benchmarks.results import ROWS_FILE, Failure, Row, Score
 from flowmac.errors import SettingError
+from reports.analysis import analyse
 from reports.listening import Listening
-from reports.page import Options, build, render
+from reports.page import SILENT, Options, build, render
+from reports.tables import collect
 from tests.reports.fake_run import write_run
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -65,7 +67,7 @@ def outline(page: str) -> Outline:
 
 
 def page_of(rows: list[Row], baseline: str | None = None) -> str:
-    return render(rows, "A title", baseline, Listening((), ()))
+    return render(analyse(collect(rows), "A title", baseline), SILENT)
 
 
 def test_page_is_well_formed_with_unique_ids_and_ordered_headings(whole_page: str) -> None:
@@ -135,7 +137,7 @@ def test_hostile_text_stays_text(small_rows: list[Row]) -> None:
         )
         for row in small_rows
     ]
-    page = render(rows, evil, None, Listening((), (evil,)))
+    page = render(analyse(collect(rows), evil), replace(SILENT, chosen=Listening((), (evil,))))
     found = outline(page)
     assert found.tags.count("script") == 1
     assert "img" not in found.tags
@@ -221,7 +223,9 @@ def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
 def test_missing_audio_is_said_in_the_page(small_rows: list[Row], tmp_path: Path) -> None:
     write_run(tmp_path, [replace(row, decoded_audio=f"audio/{row.row_id}.flac") for row in small_rows])
     page = build(tmp_path, Options())
-    assert page.count("No audio: the file audio/") == 15
+    chosen, worst = page[page.index('<h2 id="listening">') :].split('<h2 id="worst">')
+    assert chosen.count("No audio: the file audio/") == 15
+    assert worst.count("No audio: the file audio/") == 9  # three clips of reference, baseline and Opus
     assert "<audio" not in page
 
 

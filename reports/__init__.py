@@ -2,7 +2,7 @@
 
 Reading order: `tables` (rows to tables), `aggregate` and `intervals` (means), `series`, `maps`, `operating_points`,
 `bd_rate` and `worst` (what to show), `charts`, `figures` and `spectrograms` (pictures), `listening` (audio for the
-page), `analysis` (all numbers and figures of a report), then the forms: `page` (HTML), `pdf`, and `export` (what a paper
-needs). `comparison` holds one sweep against another, `comparison_page` and `markdown` say what changed. `statistics` is
-a library of its own. Loads neither torch nor any codec.
+page), `analysis` (all numbers and figures of a report), then the forms: `page` (HTML), `pdf`, and `export` (what a
+paper needs). `comparison` holds one sweep against another, `comparison_page` and `markdown` say what changed.
+`statistics` is a library of its own. Loads neither torch nor any codec.
 """

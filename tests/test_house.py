@@ -21,7 +21,7 @@ from benchmarks.codecs import CODECS
 from benchmarks.metrics import METRICS
 from benchmarks.registry import Registry
 
-PACKAGES = ("flowmac", "benchmarks", "reports")
+PACKAGES = ("flowmac", "benchmarks", "listening_test", "reports")
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".csv", ".json", ".html", ".css", ".js", ".j2", ""}
 #: Absolute paths of somebody's machine, and package hosts.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:root|home|Users|work|opt|mnt)/\w")

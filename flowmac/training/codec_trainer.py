@@ -88,7 +88,7 @@ class CodecTask(Task):
         segment_frames: int,
         train_autoencoder: bool,
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, is_fresh=start is None)
         self.mel = MelSpectrogram(config.mel)
         self.codec = MelCodec(config)
         self.train_autoencoder = train_autoencoder

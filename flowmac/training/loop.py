@@ -67,11 +67,15 @@ class LoopConfig(Config):
 
 
 class Task(nn.Module):
-    """What is trained: parts of a codec of this configuration, and their losses."""
+    """What is trained: parts of a codec of this configuration, and their losses.
 
-    def __init__(self, config: CodecConfig) -> None:
+    ``is_fresh`` says that there are no trained weights yet to hold on to.
+    """
+
+    def __init__(self, config: CodecConfig, is_fresh: bool) -> None:
         super().__init__()
         self.config = config
+        self.is_fresh = is_fresh
 
     def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
         """Losses of a batch [B, N] of audio; the entry ``loss`` is what is minimised."""
@@ -137,6 +141,7 @@ def train(
     average = AveragedModel(
         raw_task, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / config.averaging_steps), use_buffers=False
     )
+    average.n_averaged.fill_(1)  # the first update would copy and not average
     state: dict[str, Any] = {"task": task, "optimizer": optimizer, "average": average, "step": 0}
     if (folder / STATE_FILE).exists():
         fabric.load(folder / STATE_FILE, state)
@@ -154,8 +159,7 @@ def train(
         fabric.clip_gradients(task, optimizer, max_norm=1.0)
         optimizer.step()
         optimizer.zero_grad()
-        # Averages of the first steps would hold on to the random start.
-        if step < config.averaging_steps:
+        if raw_task.is_fresh and step < config.averaging_steps:  # an average would hold on to the random start
             average.module.load_state_dict(raw_task.state_dict())
         else:
             average.update_parameters(raw_task)

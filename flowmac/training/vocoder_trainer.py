@@ -30,7 +30,7 @@ class VocoderTask(Task):
     """
 
     def __init__(self, config: CodecConfig, start: Path | None, codec: Path | None) -> None:
-        super().__init__(config)
+        super().__init__(config, is_fresh=start is None)
         self.vocoder = SpectralVocoder(config.mel, config.vocoder)
         if start is not None:
             load_weights(self.vocoder, start / VOCODER_FILE)

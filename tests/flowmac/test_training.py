@@ -180,6 +180,22 @@ def test_vocoder_learns_from_decoded_mels(
     assert (tmp_path / "vocoder" / "vocoder.safetensors").exists()
 
 
+def test_going_on_from_weights_alone_is_no_step_back(
+    training_file: Path, recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the optimiser's state lost, the averaged weights stay where they were but for one small step."""
+    from safetensors.torch import load_file
+
+    run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 8)
+    before = load_file(tmp_path / "vocoder" / "vocoder.safetensors")
+    (tmp_path / "vocoder" / "state.ckpt").unlink()
+    training_file.write_text(training_file.read_text().replace("averaging_steps: 3", "averaging_steps: 1000"))
+    run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 1)
+    after = load_file(tmp_path / "vocoder" / "vocoder.safetensors")
+    moved = max(float((after[name] - before[name]).abs().max()) for name in before)
+    assert 0 < moved < 1e-5
+
+
 def test_wrong_training_files_are_told(training_file: Path, recordings: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="--data"):
         run.train_codec(str(training_file), tmp_path / "a", None, None)

@@ -50,7 +50,7 @@ test: lint ## Lint, check types and import rules, and run all tests (under 10 mi
 	@$(call install_program,chromium chromium-browser google-chrome,chromium) || \
 		echo "Notice: no Chromium here and none could be installed; tests that drive a browser are skipped."
 	@echo "Tests ..."
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(VENV)/ready-dev ## Check style, format, types and import rules
 	$(BIN)/ruff check .

@@ -21,9 +21,9 @@ def register(app: typer.Typer) -> None:
 
 def report(
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(metavar="RUN...", help="Output folder of a sweep; two, to compare the second with the first."),
-    ],
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The HTML file to write; other forms are named after it.")
     ] = Path("report.html"),
@@ -32,6 +32,17 @@ def report(
     baseline: Annotated[str | None, typer.Option(help="Label of the condition that differences refer to.")] = None,
     baseline_run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Compare with this earlier run, in place of a report of one.")
+    ] = None,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Ratings of a listening test (ours or webMUSHRA's), in place of runs."),
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="YAML", help="What ratings do not say: rooms, headphones, training, deviations."),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0, help="Points within which systems of a listening test count as equivalent.")
     ] = None,
     formats: Annotated[
         str,
@@ -44,16 +55,21 @@ def report(
     ] = "html",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
-    """Make one self-contained page from the results of a sweep, or from two what changed between them."""
+    """Make one self-contained page of a sweep, of what changed between two, or of a listening test's ratings."""
     from rich.console import Console
 
     from flowmac.errors import SettingError
     from reports.page import Options
 
     chosen = _formats(formats)
-    earlier = [*([baseline_run] if baseline_run is not None else []), *runs[:-1]]
-    if len(earlier) > 1:
-        raise SettingError(f"got {len(earlier) + 1} runs; give one for a report, or two for a comparison")
+    given = [*([baseline_run] if baseline_run is not None else []), *(runs or [])]
+    if (ratings is None) != (0 < len(given) < 3):
+        raise SettingError(
+            f"got {len(given)} runs{'' if ratings is None else ' and ratings'}; give one run for a report, two for a "
+            "comparison, or --ratings alone for a listening test"
+        )
+    if "latex" in chosen and len(given) != 1:
+        raise SettingError("figures and tables for LaTeX are made of one run; choose html or pdf")
     outputs = _outputs(output, chosen, force=force)
     console = Console(stderr=True)
     with console.status("report") as status:
@@ -61,12 +77,12 @@ def report(
         def progress(step: str) -> None:
             status.update(f"report: {step}")
 
-        if earlier:
-            if "latex" in chosen:
-                raise SettingError("a comparison is made as html or pdf, and in Markdown on the standard output")
-            summary = _compare(earlier[0], runs[-1], title, outputs, progress)
+        if ratings is not None:
+            summary = _listening(ratings, study, baseline, margin, title, outputs, progress)
+        elif len(given) == 2:
+            summary = _compare(given[0], given[1], title, outputs, progress)
         else:
-            summary = _report(runs[-1], Options(title, clips, baseline), outputs, progress)
+            summary = _report(given[0], Options(title, clips, baseline), outputs, progress)
     typer.echo(summary)
     for path in outputs.values():
         size = f", {path.stat().st_size / 1e6:.1f} MB" if path.is_file() else ""
@@ -84,6 +100,25 @@ def _report(run: Path, options: Options, outputs: dict[str, Path], progress: Cal
     if "html" in outputs or "pdf" in outputs:
         progress("writing the page")
         _write_page(page.render(report, heard), outputs, progress)
+    return "\n".join(str(path) for path in outputs.values())
+
+
+def _listening(
+    ratings: Path,
+    study: Path | None,
+    baseline: str | None,
+    margin: float | None,
+    title: str | None,
+    outputs: dict[str, Path],
+    progress: Callable[[str], None],
+) -> str:
+    """Write the report of a listening test; what to say of it is where it is."""
+    from reports.listening_report import build_listening_page
+
+    page = build_listening_page(
+        ratings, info_path=study, baseline=baseline, margin=margin, title=title, progress=progress
+    )
+    _write_page(page, outputs, progress)
     return "\n".join(str(path) for path in outputs.values())
 
 

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from benchmarks.results import Row
 from flowmac.errors import SettingError
+from listening_test.ratings import write_ratings
 from reports import cli
 from reports.pdf import PROGRAMS
 from tests.reports.fake_run import write_run
+from tests.reports.listening_report.fake_ratings import fake_ratings
 
 
 @pytest.fixture
@@ -79,7 +81,8 @@ def test_two_runs_are_compared_in_markdown_and_a_page(app: typer.Typer, folder: 
         (["--format", "docx"], "unknown format 'docx'"),
         (["--format", ""], "unknown format ''"),
         (["RUN", "RUN"], "got 3 runs"),
-        (["RUN", "--format", "latex"], "a comparison is made as html or pdf"),
+        (["RUN", "--format", "latex"], "made of one run"),
+        (["--ratings", "ratings.csv"], "got 1 runs and ratings"),
         (["--baseline", "Opus 7 kbit/s"], "unknown condition"),
     ],
 )
@@ -101,6 +104,19 @@ def test_a_paper_is_written_without_a_page(app: typer.Typer, folder: Path, tmp_p
     assert (tmp_path / "a_paper" / "manifest.json").is_file()
     assert not (tmp_path / "a.html").exists()
     assert isinstance(CliRunner().invoke(app, arguments).exception, SettingError)
+
+
+def test_ratings_make_a_listening_report(app: typer.Typer, tmp_path: Path) -> None:
+    write_ratings(tmp_path / "ratings.csv", fake_ratings(n_listeners=8, is_simulated=True))
+    arguments = ["report", "--ratings", str(tmp_path / "ratings.csv"), "-o", str(tmp_path / "a.html")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(tmp_path / "a.html")
+    assert "simulated" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+def test_a_report_of_nothing_is_told(app: typer.Typer) -> None:
+    assert "got 0 runs" in str(CliRunner().invoke(app, ["report"]).exception)
 
 
 @pytest.mark.browser

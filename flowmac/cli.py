@@ -106,7 +106,8 @@ def decode(
     data = _read(source)
     header = parse_header(data)
     codec = Codec.from_pretrained(model)
-    blocks = codec.decode_blocks(data, nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+    settings = codec.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+    blocks = codec.decode_blocks(data, settings)
     with AudioWriter(target, codec.sample_rate_hz, header.n_channels) as writer:
         for block in _progress(blocks, "decoding", header.duration_s, codec.sample_rate_hz):
             writer.write(block)

@@ -241,21 +241,20 @@ class Codec:
             BitstreamError: the stream is damaged or was made with other codebooks.
             SettingError: a setting is out of range.
         """
-        blocks = list(self.decode_blocks(data, nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature))
+        settings = self.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+        blocks = list(self.decode_blocks(data, settings))
         return Waveform(np.concatenate(blocks, axis=1), self.sample_rate_hz)
 
-    def decode_blocks(
-        self,
-        data: bytes,
-        *,
-        nfe: int | None = None,
-        cfg: float | None = None,
-        solver: str = "euler",
-        seed: int = 0,
-        temperature: float | None = None,
-    ) -> Iterator[FloatArray]:
-        """Decode a .fmac stream block by block [C, n]; see `decode`. Faults are raised before the first block."""
-        settings = self.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+    def decode_blocks(self, data: bytes, settings: DecodeSettings) -> Iterator[FloatArray]:
+        """Decode a .fmac stream block by block [C, n], so that memory does not grow with its length.
+
+        Args:
+            data: the stream, all of it.
+            settings: from `decode_settings`.
+
+        Raises:
+            BitstreamError: as for `decode`, before the first block.
+        """
         header, channels = bitstream.unpack(data)
         self._check_fits(header)
         return self._blocks(header, channels, settings)

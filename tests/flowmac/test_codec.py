@@ -84,7 +84,7 @@ def test_segments_join_without_a_seam(codec: Codec) -> None:
     """Audio of a long stream equals that of the same sound decoded in one piece, up to rounding."""
     sound = make_sound(30.0)
     data = codec.encode(Waveform(sound, RATE_HZ))
-    blocks = list(codec.decode_blocks(data, nfe=0))
+    blocks = list(codec.decode_blocks(data, codec.decode_settings(nfe=0)))
     assert len(blocks) > 1
     joined = np.concatenate(blocks, axis=1)
     header, channels = bitstream.unpack(data)

@@ -1,0 +1,68 @@
+"""What is released: weights that load, old streams that stay readable, quality that does not fall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.metrics.signal import LogMelDistance
+from flowmac.audio import Waveform, read_audio
+from flowmac.bitstream import parse_header
+from flowmac.checkpoint import released_names, releases_folder
+from flowmac.codec import Codec
+
+STREAMS = Path(__file__).parent / "streams"
+
+#: Log-mel distance of the stored stream's recording after decoding, 0.44 when it was made; lower is better.
+WORST_LOG_MEL = 0.47
+
+
+@pytest.fixture(scope="module")
+def lc() -> Codec:
+    return Codec.from_pretrained("lc")
+
+
+@pytest.fixture(scope="module")
+def recording(demo_clips: Path) -> Waveform:
+    return read_audio(demo_clips / "speech_en_f.flac")
+
+
+def log_mel_distance(reference: Waveform, decoded: Waveform) -> float:
+    samples = reference.resampled(decoded.sample_rate_hz).samples[0]
+    n_samples = min(len(samples), decoded.n_samples)
+    return LogMelDistance().compare(samples[:n_samples], decoded.samples[0, :n_samples])
+
+
+@pytest.mark.parametrize("name", released_names())
+def test_release_is_whole(name: str) -> None:
+    folder = releases_folder() / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
+    assert (folder / "README.md").read_text(encoding="utf-8").startswith("# Model card")
+    assert Codec.from_pretrained(name).config.name == name
+
+
+def test_streams_of_earlier_releases_stay_readable(lc: Codec, recording: Waveform) -> None:
+    """Never make the stream anew: it stands for those that people have stored."""
+    data = (STREAMS / "lc_v1_speech_en_f.fmac").read_bytes()
+    decoded = lc.decode(data)
+    assert decoded.n_samples == parse_header(data).n_samples
+    assert log_mel_distance(recording, decoded) < WORST_LOG_MEL
+
+
+def test_more_rate_is_nearer_to_the_recording(lc: Codec, recording: Waveform) -> None:
+    distances = [log_mel_distance(recording, lc.decode(lc.encode(recording, kbps))) for kbps in (0.375, 1.5, 3.0)]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < 0.75 * distances[0]
+
+
+def test_level_is_kept(lc: Codec, recording: Waveform) -> None:
+    decoded = lc.decode(lc.encode(recording)).samples
+    level_db = 20 * np.log10(np.std(decoded) / np.std(recording.samples))
+    assert abs(level_db) < 2.0  # 1.2 here, -0.3 on average over real recordings
+
+
+def test_silence_stays_silent(lc: Codec) -> None:
+    silence = Waveform(np.zeros((1, 48000), np.float32), 24000)
+    assert np.abs(lc.decode(lc.encode(silence)).samples).max() < 1e-2

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -223,23 +223,28 @@ def read_rows(folder: str | Path) -> list[Row]:
     Raises:
         SettingError: there are no results in the folder, or a line other than the last is damaged.
     """
-    path = Path(folder) / ROWS_FILE
-    if not path.exists():
-        raise SettingError(f"{folder}: has no {ROWS_FILE}; is it the output folder of 'flowmac sweep'?")
     rows: dict[str, Row] = {}
-    for row in _parse(path):
-        rows[row.row_id] = row
+    for_each_row(folder, lambda row: rows.update({row.row_id: row}))
     return list(rows.values())
 
 
-def _parse(path: Path) -> Iterator[Row]:
+def for_each_row(folder: str | Path, take: Callable[[Row], None]) -> None:
+    """Give every row of a run to ``take``, line by line; a torn last line is passed over.
+
+    Raises:
+        SettingError: there are no results in the folder, or a line is damaged: ``take`` too may find that it is, by a
+            ValueError, KeyError, TypeError, AttributeError or ArithmeticError.
+    """
+    path = Path(folder) / ROWS_FILE
+    if not path.is_file():
+        raise SettingError(f"{folder}: has no {ROWS_FILE}; is it the output folder of 'flowmac sweep'?")
     with path.open("rb") as file:  # bytes: only a line feed ends a line, and a torn line may end within a character
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield Row.from_json(line.decode())
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                take(Row.from_json(line.decode()))
+            except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
                 raise SettingError(
                     f"{path}, line {number}: is no result row of this version ({error}); "
                     "remove the line and run the sweep again to make it anew"

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.results import ROWS_FILE, Clip, Row, Score
+from benchmarks.results import Clip, Row, Score, for_each_row
 from flowmac.errors import SettingError
 from reports.conditions import Condition, condition_of, condition_order, ordered_categories
 
@@ -78,22 +78,9 @@ def read(folder: Path) -> Tables:
     Raises:
         SettingError: no rows, a damaged line, or what `collect` refuses.
     """
-    path = folder / ROWS_FILE
-    if not path.is_file():
-        raise SettingError(f"{folder}: has no {ROWS_FILE}; is it the output folder of 'flowmac sweep'?")
     collector = _Collector()
-    # Bytes, as only a line feed ends a line, and a torn line may end within a character.
-    with _garbage_kept(), path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                collector.add(Row.from_json(line.decode()))
-            except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-                raise SettingError(
-                    f"{path}, line {number}: is no result row of this version ({error}); "
-                    "remove the line and run the sweep again to make it anew"
-                ) from None
+    with _garbage_kept():
+        for_each_row(folder, collector.add)
     if not collector.runs:
         raise SettingError(f"{folder}: the sweep has written no rows yet; let it finish a few first")
     return collector.tables()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import yaml
 
-from flowmac.errors import SettingError
+from flowmac.errors import SettingError, unknown_name
 
 #: Where a value stands in the document, such as ``("conditions", 0, "kbps")``, to its line, counted from 1.
 Lines = dict[tuple[str | int, ...], int]
@@ -67,3 +69,33 @@ def _collect_lines(path: Path, node: yaml.Node, where: tuple[str | int, ...], li
                 raise SettingError(f"{path}, line {key.start_mark.line + 1}: the key '{key.value}' stands there twice")
             lines[here] = key.start_mark.line + 1
             _collect_lines(path, value, here, lines)
+
+
+def line_of(path: Path, lines: Lines, where: tuple[str | int, ...]) -> str:
+    """``path, line n`` of the value at ``where``, or of the nearest that encloses it."""
+    while where and where not in lines:
+        where = where[:-1]
+    return f"{path}, line {lines[where]}" if where in lines else str(path)
+
+
+def explain(
+    error: pydantic.ValidationError,
+    path: Path,
+    lines: Lines,
+    prefix: tuple[str | int, ...] = (),
+    known_keys: Iterable[str] = (),
+) -> SettingError:
+    """One fault of those that pydantic found below ``prefix``, with its line; unknown keys first, with near matches."""
+    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    where = (*prefix, *fault["loc"])
+    line = line_of(path, lines, where)
+    if fault["type"] == "extra_forbidden":
+        return SettingError(f"{line}: {unknown_name('key', str(fault['loc'][-1]), known_keys)}")
+    name = ".".join(str(part) for part in where) or "the file"
+    got = "" if fault["type"] == "missing" else f", got {_short(fault['input'])}"
+    return SettingError(f"{line}: {name}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

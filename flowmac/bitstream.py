@@ -178,6 +178,16 @@ def pack(header: Header, channels: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
+@dataclass(frozen=True)
+class Damage:
+    """A packet whose codes are lost, counted from 0, and the time in the decoded audio that they stood for."""
+
+    packet: int
+    channel: int
+    start_s: float
+    end_s: float
+
+
 def unpack(data: bytes) -> tuple[Header, list[bytes]]:
     """A stream's header and each channel's codes.
 
@@ -190,20 +200,51 @@ def unpack(data: bytes) -> tuple[Header, list[bytes]]:
         raise BitstreamError(
             f"the stream {relation}: its header announces {header.total_bits // 8} bytes, it has {len(data)}"
         )
+    channels, damages = _read_packets(header, data)
+    for damage in damages[:1]:
+        raise BitstreamError(
+            f"packet {damage.packet + 1} of {header.n_packets} (channel {damage.channel + 1}, from "
+            f"{damage.start_s:.2f} s on) is damaged: its checksum does not fit"
+        )
+    return header, channels
+
+
+def salvage(data: bytes) -> tuple[Header, list[bytes], list[Damage]]:
+    """What is left of a stream that may be damaged: as `unpack`, with zeros for the codes of lost packets.
+
+    Bytes inserted or removed in the middle lose all packets behind them; whatever follows the last packet is ignored.
+
+    Raises:
+        BitstreamError: the header is damaged, or over half of the announced bytes are missing.
+    """
+    header = parse_header(data)
+    if 2 * 8 * len(data) < header.total_bits:
+        raise BitstreamError(
+            f"too little of the stream is left: its header announces {header.total_bits // 8} bytes, it has {len(data)}"
+        )
+    return header, *_read_packets(header, data)
+
+
+def _read_packets(header: Header, data: bytes) -> tuple[list[bytes], list[Damage]]:
+    """Each channel's codes, zeros where a checksum does not fit, and the list of those packets."""
     start = data[:HEADER_BYTES]
     channels = [bytearray() for _ in range(header.n_channels)]
+    damages = []
     offset = HEADER_BYTES
     for packet, channel, place in _places(header):
-        codes = data[offset : offset + place.stop - place.start]
-        offset += len(codes) + _PACKET_CHECKSUM.size
-        if _checksum(start, packet, channel, codes) != data[offset - _PACKET_CHECKSUM.size : offset]:
+        n_codes = place.stop - place.start
+        codes, checksum = (
+            data[offset : offset + n_codes],
+            data[offset + n_codes : offset + n_codes + _PACKET_CHECKSUM.size],
+        )
+        offset += n_codes + _PACKET_CHECKSUM.size
+        if _checksum(start, packet, channel, codes) != checksum:
+            codes = bytes(n_codes)
             packet_s = header.packet_groups * header.group_frames * header.hop_samples / header.sample_rate_hz
-            raise BitstreamError(
-                f"packet {packet + 1} of {header.n_packets} (channel {channel + 1}, "
-                f"from {packet * packet_s:.2f} s on) is damaged: its checksum does not fit"
-            )
+            end_s = min((packet + 1) * packet_s, header.duration_s)
+            damages.append(Damage(packet, channel, packet * packet_s, end_s))
         channels[channel] += codes
-    return header, [bytes(codes) for codes in channels]
+    return [bytes(codes) for codes in channels], damages
 
 
 def _places(header: Header) -> Iterator[tuple[int, int, slice]]:

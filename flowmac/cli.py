@@ -94,20 +94,30 @@ def decode(
     temperature: Annotated[
         float | None, typer.Option(help="Deviation of the noise, 0 (expected mel) to 1 (full texture).")
     ] = None,
+    conceal: Annotated[
+        bool, typer.Option("--conceal", help="Bridge damaged packets, and say which, instead of refusing the stream.")
+    ] = False,
     model: Model = "lc",
     force: Force = False,
 ) -> None:
     """Decode a .fmac stream; options not given are the model's defaults."""
     check_target(target, force)
     from flowmac.audio import AudioWriter
-    from flowmac.bitstream import parse_header
+    from flowmac.bitstream import parse_header, salvage
     from flowmac.codec import Codec
 
     data = _read(source)
     header = parse_header(data)
+    if conceal:
+        for damage in salvage(data)[2]:
+            typer.echo(
+                f"packet {damage.packet + 1} of channel {damage.channel + 1} is damaged: concealed from "
+                f"{damage.start_s:.2f} to {damage.end_s:.2f} s",
+                err=True,
+            )
     codec = Codec.from_pretrained(model)
     settings = codec.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
-    blocks = codec.decode_blocks(data, settings)
+    blocks = codec.decode_blocks(data, settings, conceal=conceal)
     with AudioWriter(target, codec.sample_rate_hz, header.n_channels) as writer:
         for block in _progress(blocks, "decoding", header.duration_s, codec.sample_rate_hz):
             writer.write(block)

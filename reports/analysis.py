@@ -11,6 +11,7 @@ from flowmac.errors import unknown_name
 from reports import aggregate, figures, maps, operating_points, series, tables, worst
 from reports.conditions import Condition
 from reports.metric_info import MetricInfo, metric_infos
+from reports.panel import FigureGroup
 from reports.tables import Tables
 
 
@@ -30,17 +31,17 @@ class Report:
     shown: tuple[MetricInfo, ...]
     baseline: Condition | None
     differences: pd.DataFrame | None
-    rate_figures: tuple[figures.FigureGroup, ...]
-    speed_figure: figures.FigureGroup | None
-    nfe_figure: figures.FigureGroup | None
-    maps: tuple[figures.FigureGroup, ...]
+    rate_figures: tuple[FigureGroup, ...]
+    speed_figure: FigureGroup | None
+    nfe_figure: FigureGroup | None
+    maps: tuple[FigureGroup, ...]
     speed_lines: tuple[operating_points.SpeedLine, ...]
     solvers: tuple[operating_points.SolverGroup, ...]
     bd_table: operating_points.BdTable | None
     worst: tuple[worst.WorstList, ...]
 
     @property
-    def figures(self) -> list[figures.FigureGroup]:
+    def figures(self) -> list[FigureGroup]:
         """All figures in the order of the page."""
         found = [*self.rate_figures, self.speed_figure, self.nfe_figure, *self.maps]
         return [figure for figure in found if figure is not None]

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from reports.listening_report.page import Options as ListeningOptions
     from reports.page import Options
+    from reports.paper import Paper
+
+Progress = Callable[[str], None]
 
 FORMATS = ("html", "pdf", "latex")
 
@@ -34,12 +38,16 @@ def report(
         Path | None, typer.Option(metavar="RUN", help="Compare with this earlier run, in place of a report of one.")
     ] = None,
     ratings: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="Ratings of a listening test (ours or webMUSHRA's), in place of runs."),
+        str | None,
+        typer.Option(
+            metavar="DB|CSV",
+            help="Answers of a listening test, alone or with the run whose audio was graded: its database (a SQLite "
+            "file, a URL, or the test's folder), or a CSV of ratings (ours or webMUSHRA's) or judgements.",
+        ),
     ] = None,
     study: Annotated[
         Path | None,
-        typer.Option(metavar="YAML", help="What ratings do not say: rooms, headphones, training, deviations."),
+        typer.Option(metavar="YAML", help="What ratings do not say: rooms, headphones, names in the sweep."),
     ] = None,
     margin: Annotated[
         float | None, typer.Option(min=0, help="Points within which systems of a listening test count as equivalent.")
@@ -55,21 +63,22 @@ def report(
     ] = "html",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
-    """Make one self-contained page of a sweep, of what changed between two, or of a listening test's ratings."""
+    """Make one self-contained page of a sweep, of a listening test, of both together, or of what changed in a sweep."""
     from rich.console import Console
 
     from flowmac.errors import SettingError
+    from reports.listening_report import Options as ListeningOptions
     from reports.page import Options
 
     chosen = _formats(formats)
     given = [*([baseline_run] if baseline_run is not None else []), *(runs or [])]
-    if (ratings is None) != (0 < len(given) < 3):
+    if len(given) not in ((1, 2) if ratings is None else (0, 1)):
         raise SettingError(
             f"got {len(given)} runs{'' if ratings is None else ' and ratings'}; give one run for a report, two for a "
-            "comparison, or --ratings alone for a listening test"
+            "comparison, --ratings alone for a listening test, or --ratings and the one run whose audio was graded"
         )
-    if "latex" in chosen and len(given) != 1:
-        raise SettingError("figures and tables for LaTeX are made of one run; choose html or pdf")
+    if "latex" in chosen and len(given) == 2:
+        raise SettingError("figures and tables for LaTeX are not made of a comparison; choose html or pdf")
     outputs = _outputs(output, chosen, force=force)
     console = Console(stderr=True)
     with console.status("report") as status:
@@ -77,54 +86,76 @@ def report(
         def progress(step: str) -> None:
             status.update(f"report: {step}")
 
-        if ratings is not None:
-            summary = _listening(ratings, study, baseline, margin, title, outputs, progress)
+        listening = ListeningOptions(study, baseline, margin, title)
+        if ratings is not None and given:
+            _joint(given[0], ratings, listening, clips, outputs, progress)
+        elif ratings is not None:
+            _listening(ratings, listening, outputs, progress)
         elif len(given) == 2:
-            summary = _compare(given[0], given[1], title, outputs, progress)
+            typer.echo(_compare(given[0], given[1], title, outputs, progress))
         else:
-            summary = _report(given[0], Options(title, clips, baseline), outputs, progress)
-    typer.echo(summary)
+            _report(given[0], Options(title, clips, baseline), outputs, progress)
+    if len(given) < 2:
+        typer.echo("\n".join(str(path) for path in outputs.values()))
     for path in outputs.values():
         size = f", {path.stat().st_size / 1e6:.1f} MB" if path.is_file() else ""
         console.print(f"wrote {path}{size}", highlight=False, soft_wrap=True)
 
 
-def _report(run: Path, options: Options, outputs: dict[str, Path], progress: Callable[[str], None]) -> str:
-    """Write the report of one run in all forms; what to say of it is where they are."""
+def _report(run: Path, options: Options, outputs: dict[str, Path], progress: Progress) -> None:
+    """Write the report of one run in all forms."""
     from reports import export, page
 
-    report, heard = page.prepare(run, options, progress, with_audio="html" in outputs or "pdf" in outputs)
+    report, heard = page.prepare(run, options, progress, with_audio=_has_page(outputs))
+    _write(lambda: page.render(report, heard), lambda: export.paper_of(report, run), outputs, progress)
+
+
+def _listening(ratings: str, options: ListeningOptions, outputs: dict[str, Path], progress: Progress) -> None:
+    """Write the report of a listening test in all forms."""
+    from reports import judgement_report
+    from reports.listening_report import page, paper
+    from reports.sources import read_answers
+
+    progress("reading answers")
+    answers = read_answers(ratings)
+    if answers.judgements:
+        judged = judgement_report.prepare(answers, options, progress)
+        _write(lambda: judgement_report.render(judged), lambda: judgement_report.paper_of(judged), outputs, progress)
+    else:
+        report = page.prepare(answers, options, progress)
+        _write(lambda: page.render(report), lambda: paper.paper_of(report), outputs, progress)
+
+
+def _joint(
+    run: Path, ratings: str, options: ListeningOptions, n_clips: int, outputs: dict[str, Path], progress: Progress
+) -> None:
+    """Write the report of a run and of the listening test of its audio in all forms."""
+    from reports.agreement import page, paper
+    from reports.sources import read_answers
+
+    progress("reading answers")
+    answers = read_answers(ratings)
+    report = page.prepare(run, answers, options, n_clips, progress, with_audio=_has_page(outputs))
+    _write(lambda: page.render(report), lambda: paper.paper_of(report, run), outputs, progress)
+
+
+def _has_page(outputs: dict[str, Path]) -> bool:
+    return "html" in outputs or "pdf" in outputs
+
+
+def _write(page: Callable[[], str], paper: Callable[[], Paper], outputs: dict[str, Path], progress: Progress) -> None:
+    """Write the forms that were asked for; the others are not even made."""
+    from reports.paper import write
+
     if "latex" in outputs:
         progress("figures and tables for a paper")
-        export.write_paper(report, run, outputs["latex"])
-    if "html" in outputs or "pdf" in outputs:
+        write(paper(), outputs["latex"])
+    if _has_page(outputs):
         progress("writing the page")
-        _write_page(page.render(report, heard), outputs, progress)
-    return "\n".join(str(path) for path in outputs.values())
+        _write_page(page(), outputs, progress)
 
 
-def _listening(
-    ratings: Path,
-    study: Path | None,
-    baseline: str | None,
-    margin: float | None,
-    title: str | None,
-    outputs: dict[str, Path],
-    progress: Callable[[str], None],
-) -> str:
-    """Write the report of a listening test; what to say of it is where it is."""
-    from reports.listening_report import build_listening_page
-
-    page = build_listening_page(
-        ratings, info_path=study, baseline=baseline, margin=margin, title=title, progress=progress
-    )
-    _write_page(page, outputs, progress)
-    return "\n".join(str(path) for path in outputs.values())
-
-
-def _compare(
-    before: Path, after: Path, title: str | None, outputs: dict[str, Path], progress: Callable[[str], None]
-) -> str:
+def _compare(before: Path, after: Path, title: str | None, outputs: dict[str, Path], progress: Progress) -> str:
     """Write the comparison of two runs in all forms; what to say of it is its summary in Markdown."""
     from reports import comparison_page, markdown
 
@@ -135,7 +166,7 @@ def _compare(
     return markdown.summary(found).rstrip("\n")
 
 
-def _write_page(html: str, outputs: dict[str, Path], progress: Callable[[str], None]) -> None:
+def _write_page(html: str, outputs: dict[str, Path], progress: Progress) -> None:
     import tempfile
 
     from reports.pdf import print_page

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from reports import charts, maps, pareto, series, style
+from reports import charts, maps, pareto, series
 from reports.aggregate import ALL
 from reports.conditions import Condition
 from reports.metric_info import MetricInfo
+from reports.panel import FigureGroup, Panel, identifier
 from reports.series import Point, Series
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture. ``data`` is all that it shows, ``name`` is unique in a report and fit for a file."""
-
-    name: str
-    data: charts.PanelData | maps.MapData
-    figure: Figure
-    description: str
-
-    @property
-    def svg(self) -> str:
-        """The picture for a page, inline."""
-        return style.to_svg(self.figure, self.name, self.description)
-
-
-@dataclass(frozen=True)
-class FigureGroup:
-    """One figure of the page: panels side by side, and their key; None where the panels need none."""
-
-    id: str
-    title: str
-    panels: tuple[Panel, ...]
-    legend: Panel | None
 
 
 @dataclass(frozen=True)
@@ -112,26 +87,11 @@ def against_real_time_factor(tables: FigureTables, metrics: Sequence[MetricInfo]
     rates = tables.means_by_condition("payload_kbps", ALL)
     labels = {str(spec_id): f"{rate:.2g}" if rate < 10 else f"{rate:.3g}" for spec_id, rate in rates.items()}
     panels = []
-    for metric in metrics:
-        shown = _with_points(drawn, x, tables, metric, ALL)
-        hinted = _with_points(context, x, tables, metric, ALL)
-        points = [point for _, own in (*shown, *hinted) for point in own]
-        if not points:
-            continue
+    for metric, data in _by_metric(tables, metrics, drawn, context, x, "real-time factor (faster ←)"):
+        points = [point for _, own in (*data.series, *data.context) for point in own]
         is_directed = metric.higher_is_better is not None
-        data = charts.PanelData(
-            title=metric.label,
-            x_label="real-time factor (faster ←)",
-            y_label=metric.axis_label,
-            series=shown,
-            context=hinted,
-            levels=(),
-            front=pareto.front(points, higher_is_better=bool(metric.higher_is_better)) if is_directed else (),
-            y_limits=_ends([*shown, *hinted]),
-            labels=labels,
-            x_mark=1.0,
-            x_ticks=charts.DECADES,
-        )
+        front = pareto.front(points, higher_is_better=bool(metric.higher_is_better)) if is_directed else ()
+        data = replace(data, front=front, labels=labels, x_mark=1.0, x_ticks=charts.DECADES)
         panels.append(_panel(data, f"speed-{metric.name}"))
     if not panels:
         return None
@@ -147,22 +107,10 @@ def against_evaluations(tables: FigureTables, metrics: Sequence[MetricInfo]) -> 
         if condition.n_evaluations is not None
     }
     x = pd.Series(n_evaluations, dtype="float64")
-    panels = []
-    for metric in metrics:
-        shown = _with_points(drawn, x, tables, metric, ALL)
-        hinted = _with_points(context, x, tables, metric, ALL)
-        if not any(points for _, points in shown):
-            continue
-        data = charts.PanelData(
-            title=metric.label,
-            x_label="network evaluations (NFE)",
-            y_label=metric.axis_label,
-            series=shown,
-            context=hinted,
-            levels=(),
-            y_limits=_ends([*shown, *hinted]),
-        )
-        panels.append(_panel(data, f"nfe-{metric.name}"))
+    panels = [
+        _panel(data, f"nfe-{metric.name}")
+        for metric, data in _by_metric(tables, metrics, drawn, context, x, "network evaluations (NFE)")
+    ]
     return _group("nfe", "Quality over network evaluations", panels, drawn, context) if panels else None
 
 
@@ -172,7 +120,7 @@ def setting_maps(
     """Quality over two settings of the decoder, a panel for each metric and group; None where they do not both vary."""
     name = f"map-{row_setting}-{column_setting}"
     panels = [
-        Panel(_identifier(f"{name}-{metric.name}-{place}"), data, maps.draw(data), maps.description(data))
+        Panel(identifier(f"{name}-{metric.name}-{place}"), data, maps.draw(data), maps.description(data))
         for metric in metrics
         for place, data in enumerate(
             maps.maps(tables.conditions, tables.summary, metric, row_setting, column_setting), start=1
@@ -181,6 +129,33 @@ def setting_maps(
     words = {"cfg": "Guidance", "temperature": "Temperature"}
     title = f"{words.get(row_setting, row_setting)} by {column_setting.upper()}"
     return FigureGroup(name, title, tuple(panels), None) if panels else None
+
+
+def _by_metric(
+    tables: FigureTables,
+    metrics: Sequence[MetricInfo],
+    drawn: Sequence[Series],
+    context: Sequence[Series],
+    x: pd.Series[float],
+    x_label: str,
+) -> Iterator[tuple[MetricInfo, charts.PanelData]]:
+    """What to draw of each metric over ``x``, all clips together; metrics without a point are passed over."""
+    for metric in metrics:
+        shown = _with_points(drawn, x, tables, metric, ALL)
+        hinted = _with_points(context, x, tables, metric, ALL)
+        if any(points for _, points in (*shown, *hinted)):
+            yield (
+                metric,
+                charts.PanelData(
+                    title=metric.label,
+                    x_label=x_label,
+                    y_label=metric.axis_label,
+                    series=shown,
+                    context=hinted,
+                    levels=(),
+                    y_limits=_ends([*shown, *hinted]),
+                ),
+            )
 
 
 def _with_points(
@@ -201,7 +176,7 @@ def _group(
 ) -> FigureGroup:
     key = charts.legend(drawn, levels, context, has_front=has_front)
     return FigureGroup(
-        group_id, title, tuple(panels), Panel(f"{_identifier(group_id)}-legend", panels[0].data, key, description="")
+        group_id, title, tuple(panels), Panel(f"{identifier(group_id)}-legend", panels[0].data, key, description="")
     )
 
 
@@ -212,7 +187,7 @@ def _ends(shown: Sequence[tuple[Series, Sequence[Point]]]) -> tuple[float, float
 
 
 def _panel(data: charts.PanelData, name: str) -> Panel:
-    return Panel(_identifier(name), data, charts.panel(data), " ".join(_description(data)))
+    return Panel(identifier(name), data, charts.panel(data), " ".join(_description(data)))
 
 
 def _description(data: charts.PanelData) -> Iterator[str]:
@@ -229,7 +204,3 @@ def _description(data: charts.PanelData) -> Iterator[str]:
 
 def _in_words(points: Sequence[Point]) -> str:
     return ", ".join(f"{point.mean:.3g} at {point.x:.3g}" for point in points)
-
-
-def _identifier(name: str) -> str:
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)

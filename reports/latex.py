@@ -7,6 +7,8 @@ from collections.abc import Sequence
 _ESCAPED = {
     "\\": r"\textbackslash{}",
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "<": "$<$",
+    ">": "$>$",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "−": "$-$",

@@ -11,7 +11,7 @@ from reports.statistics import CONFIDENCE, MIN_CLIPS, N_RESAMPLES
 
 def paragraph(report: Report) -> str:
     """What was done, in plain text that holds for the run as it is; a paper adds why."""
-    return " ".join(_sentences(report)) + "\n"
+    return " ".join(_sentences(report))
 
 
 def _sentences(report: Report) -> Iterator[str]:

@@ -19,7 +19,7 @@ from benchmarks.results import Clip
 from reports import bd_rate, intervals, listening, record, sentences, spectrograms, statistics, tables, views, worst
 from reports.analysis import Report, analyse
 from reports.conditions import Condition
-from reports.environment import environment
+from reports.environment import Part, environment, render_page, render_part
 from reports.metric_info import MetricInfo
 
 DEFAULT_CLIPS_PER_CATEGORY = 2
@@ -107,11 +107,15 @@ def hear(
 
 def render(report: Report, heard: Heard) -> str:
     """The page for a report."""
+    return render_page(report.title, part(report, heard))
+
+
+def part(report: Report, heard: Heard) -> Part:
+    """The report as a part of a page."""
     found, shown = report.tables, report.shown
     processors = {recorded.get("cpu", "not recorded") for recorded, _ in found.environment}
     context: dict[str, Any] = {
         "report": report,
-        "title": report.title,
         "summary": sentences.summary(found.conditions, found.clips, found.runs, found.scores),
         "cautions": sentences.cautions(
             found.conditions, found.clips, found.runs, found.scores, report.metrics, len(processors)
@@ -145,7 +149,7 @@ def render(report: Report, heard: Heard) -> str:
         "bd_min_points": bd_rate.MIN_POINTS,
         "report_packages": {name: importlib.metadata.version(name) for name in ("matplotlib", "numpy", "pandas")},
     }
-    return environment().get_template("report.html").render(context)
+    return render_part(environment(), "sweep", context)
 
 
 def _definition(metric: MetricInfo, scores: pd.DataFrame) -> dict[str, Any]:

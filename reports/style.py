@@ -24,6 +24,9 @@ from matplotlib.figure import Figure
 FOREGROUND = "#1c2126"
 MUTED = "#5c6670"
 GRID = "#dfe3e7"
+
+#: The inside of hollow marks: the page's own background, in both themes.
+PAPER = "#fefefe"
 SERIES_COLOURS = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
     *("#6a4fb3", "#882255", "#8a8a2a", "#4d4d4d"),
@@ -72,7 +75,7 @@ _RC_PARAMS = {
     "savefig.facecolor": "none",
 }
 
-_CSS_VARIABLES = {FOREGROUND: "--text", MUTED: "--muted", GRID: "--rule"} | {
+_CSS_VARIABLES = {FOREGROUND: "--text", MUTED: "--muted", GRID: "--rule", PAPER: "--card"} | {
     colour: f"--series-{number}" for number, colour in enumerate(SERIES_COLOURS, start=1)
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -84,6 +87,12 @@ def codec_colour(codec: str) -> str:
     if codec in CODEC_COLOURS:
         return SERIES_COLOURS[CODEC_COLOURS[codec]]
     return others[zlib.crc32(codec.encode()) % len(others)]
+
+
+def codec_of_name(name: str) -> str | None:
+    """The codec of `CODEC_COLOURS` that the name of a condition begins with, such as ``opus`` of "Opus 6 kbit/s"."""
+    first = re.match(r"[a-z0-9]*", name.lower())
+    return first.group() if first is not None and first.group() in CODEC_COLOURS else None
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def test_constraints_hold_every_dependency_and_no_place(project: dict[str, Any],
 
 def test_commands_of_the_other_packages_load() -> None:
     found = {point.name: point.load() for point in entry_points(group="flowmac.commands")}
-    assert set(found) == {"benchmarks", "reports"}
+    assert set(found) == {"benchmarks", "listening_test", "reports"}
     assert all(callable(register) for register in found.values())
 
 

@@ -1,28 +1,26 @@
-"""Opus by libopus, through the packets of PyAV (FFmpeg's libraries).
+"""Opus, MP3 and AAC through the packets of PyAV (FFmpeg's libraries).
 
-FFmpeg's Ogg muxer writes a wrong end position at 24 kHz and its demuxer trims streams of less than a second wrongly, so
-packets are stored in a minimal container of our own and the decoded length is set from it.
+Containers of files are left out: FFmpeg's Ogg muxer writes a wrong end position at 24 kHz, and rates are counted on
+packets. The decoded length and the encoder's delay are in our own header instead.
 """
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pydantic
 
-from benchmarks.codecs.base import CodecAdapter, CodecSettings
+from benchmarks.codecs.base import CodecAdapter, CodecSettings, refuse_rate
+from benchmarks.codecs.packets import PacketStream
 from flowmac.audio import FloatArray, Waveform
-from flowmac.errors import BitstreamError
 
-#: Samples a channel, sample rate, bytes of the OpusHead (RFC 7845) that follows. Then packets, each after its size.
-_HEADER = struct.Struct("<IIH")
-_PACKET_SIZE = struct.Struct("<H")
+if TYPE_CHECKING:
+    import av
 
 #: libopus always decodes at this rate here.
-_DECODED_HZ = 48000
+_OPUS_DECODED_HZ = 48000
 _INT16_SCALE = 32768
 
 
@@ -46,6 +44,7 @@ class Opus(CodecAdapter):
     modules = ("av",)
     distribution = "av"
     licence = "BSD-3-Clause (PyAV's wheels: LGPL FFmpeg)"
+    rates = "0.5 to 256; VBR does not go below about 4.6"
     settings_model = OpusSettings
     settings: OpusSettings
 
@@ -64,72 +63,168 @@ class Opus(CodecAdapter):
 
     def encode(self, waveform: Waveform) -> bytes:
         """Mix to mono and code."""
-        import av
-
         mono = waveform.mono().resampled(self.settings.sample_rate_hz)
-        encoder = av.CodecContext.create("libopus", "w")
-        assert isinstance(encoder, av.AudioCodecContext)
-        encoder.sample_rate = mono.sample_rate_hz
-        encoder.layout = "mono"
-        encoder.format = "flt"
-        encoder.bit_rate = round(self.settings.kbps * 1000)
-        encoder.time_base = Fraction(1, mono.sample_rate_hz)
-        encoder.options = {
-            "frame_duration": "20",
-            "application": "audio",
-            "vbr": "on" if self.settings.vbr else "off",
-        }
-        encoder.open()
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono.samples), format="flt", layout="mono")
-        frame.sample_rate = mono.sample_rate_hz
-        frame.time_base = encoder.time_base
-        frame.pts = 0
-        packets = [bytes(packet) for packet in encoder.encode(frame) + encoder.encode(None)]
+        encoder = _open_encoder(
+            "libopus",
+            "flt",
+            mono.sample_rate_hz,
+            self.settings.kbps,
+            {"frame_duration": "20", "application": "audio", "vbr": "on" if self.settings.vbr else "off"},
+        )
+        packets = _packets(encoder, mono)
+        # OpusHead (RFC 7845) holds the pre-skip, which the decoder takes off
         head = encoder.extradata or b""
-        stored = b"".join(_PACKET_SIZE.pack(len(packet)) + packet for packet in packets)
-        return _HEADER.pack(mono.n_samples, mono.sample_rate_hz, len(head)) + head + stored
+        stream = PacketStream(mono.n_samples, mono.sample_rate_hz, tuple(map(bytes, packets)), head=head)
+        return stream.to_bytes()
 
     def decode(self, data: bytes) -> Waveform:
         """Mono audio of the encoder's input length and rate."""
-        import av
-
-        n_samples, sample_rate_hz, head, packets = _unpack(data)
-        decoder = av.CodecContext.create("libopus", "r")
-        assert isinstance(decoder, av.AudioCodecContext)
-        decoder.extradata = head  # holds the pre-skip, which the decoder takes off
-        decoder.sample_rate = _DECODED_HZ
-        decoder.layout = "mono"
-        frames = [frame for packet in packets for frame in decoder.decode(av.Packet(packet))]
-        frames += decoder.decode(None)
-        decoded = Waveform(_float_samples([frame.to_ndarray() for frame in frames]), _DECODED_HZ)
-        samples = decoded.resampled(sample_rate_hz).samples[:, :n_samples]
-        return Waveform(samples, sample_rate_hz)
+        stream = PacketStream.from_bytes(data)
+        decoded = Waveform(decode_packets("libopus", _OPUS_DECODED_HZ, stream), _OPUS_DECODED_HZ)
+        samples = decoded.resampled(stream.sample_rate_hz).samples[:, : stream.n_samples]
+        return Waveform(samples, stream.sample_rate_hz)
 
     def payload_bits(self, data: bytes) -> int:
         """Bits of all packets."""
-        _, _, _, packets = _unpack(data)
-        return 8 * sum(len(packet) for packet in packets)
+        return PacketStream.from_bytes(data).payload_bits
 
 
-def _unpack(data: bytes) -> tuple[int, int, bytes, list[bytes]]:
-    """Number of samples, sample rate in Hz, OpusHead, packets."""
-    try:
-        n_samples, sample_rate_hz, n_head = _HEADER.unpack_from(data)
-        position = _HEADER.size + n_head
-        head = data[_HEADER.size : position]
-        packets = []
-        while position < len(data):
-            (n_packet,) = _PACKET_SIZE.unpack_from(data, position)
-            position += _PACKET_SIZE.size + n_packet
-            packets.append(data[position - n_packet : position])
-    except struct.error as error:
-        raise BitstreamError(f"the Opus stream is cut: {error}") from None
-    if position != len(data):
-        raise BitstreamError("the Opus stream is cut within a packet")
-    return n_samples, sample_rate_hz, head, packets
+class _FFmpegCodec(CodecAdapter):
+    """A codec of FFmpeg's, mono at 24 kHz: below 32 kbit/s neither does better at a higher rate."""
+
+    encoder: ClassVar[str]
+    decoder: ClassVar[str]
+    title: ClassVar[str]
+
+    modules = ("av",)
+    distribution = "av"
+    sample_rate_hz = 24000
+
+    @property
+    def label(self) -> str:
+        """Name in tables."""
+        return f"{self.title} {self.nominal_kbps:g} kbit/s"
+
+    def encode(self, waveform: Waveform) -> bytes:
+        """Mix to mono at 24 kHz and code."""
+        assert self.nominal_kbps is not None
+        mono = waveform.mono().resampled(self.sample_rate_hz)
+        encoder = _open_encoder(self.encoder, "fltp", self.sample_rate_hz, self.nominal_kbps, {})
+        packets = _packets(encoder, mono)
+        n_skipped = max(0, -(packets[0].pts or 0))  # the encoder dates its first packet back by its delay
+        stream = PacketStream(
+            mono.n_samples, self.sample_rate_hz, tuple(map(bytes, packets)), n_skipped, encoder.extradata or b""
+        )
+        return stream.to_bytes()
+
+    def decode(self, data: bytes) -> Waveform:
+        """Mono audio at 24 kHz, the encoder's delay taken off."""
+        stream = PacketStream.from_bytes(data)
+        samples = decode_packets(self.decoder, stream.sample_rate_hz, stream)
+        samples = samples[:, stream.n_skipped_samples :][:, : stream.n_samples]
+        return Waveform(samples, stream.sample_rate_hz)
+
+    def payload_bits(self, data: bytes) -> int:
+        """Bits of all packets, with their frame headers."""
+        return PacketStream.from_bytes(data).payload_bits
 
 
-def _float_samples(frames: list[np.ndarray]) -> FloatArray:
-    """16-bit samples of all frames as float32, shape [1, N]."""
-    samples = np.concatenate(frames, axis=1)
-    return (samples / _INT16_SCALE).astype(np.float32)
+class MP3Settings(CodecSettings):
+    """``kbps``: one of the rates of MPEG-2 at 24 kHz."""
+
+    kbps: float
+
+
+class MP3(_FFmpegCodec):
+    """MP3 (MPEG-2 layer III at 24 kHz, ISO/IEC 13818-3) by LAME at constant rate."""
+
+    #: At 48 kHz MPEG-1 begins at 32 kbit/s.
+    KBPS: ClassVar[tuple[int, ...]] = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+    name = "mp3"
+    title = "MP3"
+    summary = "MP3 by LAME, mono, 24 kHz, CBR"
+    licence = "LGPL-2.0+ (LAME and FFmpeg in PyAV's wheels)"
+    rates = " ".join(map(str, KBPS))
+    encoder, decoder = "libmp3lame", "mp3float"
+    settings_model = MP3Settings
+    settings: MP3Settings
+
+    def __init__(self, settings: MP3Settings) -> None:
+        super().__init__(settings)
+        if settings.kbps not in self.KBPS:
+            raise refuse_rate("MP3 at 24 kHz", settings.kbps, self.KBPS)
+
+    @property
+    def nominal_kbps(self) -> float:
+        """Rate of the frames."""
+        return self.settings.kbps
+
+
+class AACSettings(CodecSettings):
+    """``kbps``: target rate. Below 12 the encoder would keep to its own floor, above 144 a frame has no room."""
+
+    kbps: float = pydantic.Field(ge=12, le=144)
+
+
+class AAC(_FFmpegCodec):
+    """AAC-LC (ISO/IEC 14496-3) by FFmpeg's own encoder, which holds the rate on average only."""
+
+    name = "aac"
+    title = "AAC-LC"
+    summary = "AAC-LC by FFmpeg's own encoder, mono, 24 kHz, average bit rate"
+    licence = "LGPL-2.1+ (FFmpeg in PyAV's wheels)"
+    rates = "12 to 144"
+    encoder, decoder = "aac", "aac"
+    settings_model = AACSettings
+    settings: AACSettings
+
+    @property
+    def nominal_kbps(self) -> float:
+        """Target rate."""
+        return self.settings.kbps
+
+
+def decode_packets(decoder_name: str, sample_rate_hz: int, stream: PacketStream) -> FloatArray:
+    """All that FFmpeg's decoder makes of the packets, shape [1, N]; 16-bit samples become float32."""
+    import av
+
+    decoder = av.CodecContext.create(decoder_name, "r")
+    assert isinstance(decoder, av.AudioCodecContext)
+    if stream.head:
+        decoder.extradata = stream.head
+    decoder.sample_rate = sample_rate_hz
+    decoder.layout = "mono"
+    frames = [frame for packet in stream.packets for frame in decoder.decode(av.Packet(packet))]
+    frames += decoder.decode(None)
+    samples = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
+    if samples.dtype == np.int16:
+        samples = samples / _INT16_SCALE
+    return samples.astype(np.float32)
+
+
+def _open_encoder(
+    name: str, sample_format: str, sample_rate_hz: int, kbps: float, options: dict[str, str]
+) -> av.AudioCodecContext:
+    import av
+
+    encoder = av.CodecContext.create(name, "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate = sample_rate_hz
+    encoder.layout = "mono"
+    encoder.format = sample_format
+    encoder.bit_rate = round(kbps * 1000)
+    encoder.time_base = Fraction(1, sample_rate_hz)
+    encoder.options = options
+    encoder.open()
+    return encoder
+
+
+def _packets(encoder: av.AudioCodecContext, mono: Waveform) -> list[av.Packet[Any]]:
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(mono.samples), format=encoder.format.name, layout="mono")
+    frame.sample_rate = mono.sample_rate_hz
+    frame.time_base = encoder.time_base
+    frame.pts = 0
+    return encoder.encode(frame) + encoder.encode(None)

@@ -10,12 +10,14 @@ import logging
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
 
+from benchmarks.metrics.align import REVISION as ALIGNMENT_REVISION
+from benchmarks.metrics.pair import Pair, UnmeasurableError
 from benchmarks.registry import Backed
 from benchmarks.results import Failure, Score
 from flowmac.audio import FloatArray, Waveform
@@ -27,19 +29,8 @@ SPEECH = "speech"
 #: Version of a metric whose package is absent; once it is installed, such rows are made anew.
 NOT_INSTALLED = "not installed"
 
-#: Half a step of 16-bit audio: a channel that never exceeds it has nothing to judge.
-SILENCE_PEAK = 2.0**-16
-
 #: Reasons that another attempt would not change.
-SETTLED_KINDS = frozenset({"not_applicable", "not_installed", "silent", "too_short"})
-
-
-class UnmeasurableError(Exception):
-    """This material has no score by this metric. ``kind`` is a short stable word for `Failure.kind`."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
+SETTLED_KINDS = frozenset({"not_applicable", "not_installed", "silent", "too_short", "too_loud"})
 
 
 class Metric(Backed, ABC):
@@ -85,10 +76,10 @@ class Metric(Backed, ABC):
 
     @classmethod
     def version(cls) -> str:
-        """Implementation, its version, and the variant of the metric."""
+        """Implementation, its version, the variant of the metric, and how the pair was aligned."""
         if cls.missing():
             return NOT_INSTALLED
-        return ", ".join(filter(None, [cls.implementation(), cls.method]))
+        return ", ".join(filter(None, [cls.implementation(), cls.method, f"alignment {ALIGNMENT_REVISION}"]))
 
     def warm_up(self) -> None:
         """Load and compile what the first call would otherwise pay for."""
@@ -104,20 +95,41 @@ class Metric(Backed, ABC):
             UnmeasurableError: the material has no score.
         """
 
+    def compare_channels(self, reference: FloatArray, degraded: FloatArray) -> float:
+        """Score all channels, shape [C, N]: each apart, then their mean.
+
+        A downmix would hide what is lost between the channels. To be overridden where the definition itself joins
+        the channels, as that of loudness does.
+        """
+        return float(np.mean([self.compare(a, b) for a, b in zip(reference, degraded, strict=True)]))
+
 
 def measure(metric: Metric, reference: Waveform, degraded: Waveform, category: str) -> Score:
-    """Apply a metric to an aligned pair; channels are scored one by one and averaged.
+    """Apply one metric to an aligned pair; see `measure_all`."""
+    return _score(metric, Pair(reference, degraded), category)
 
-    Any error of the implementation becomes the score's `Failure`: a metric must not cost the row.
+
+def measure_all(metrics: Iterable[Metric], reference: Waveform, degraded: Waveform, category: str) -> dict[str, Score]:
+    """Apply metrics to an aligned pair, which is resampled once for each rate.
+
+    Any error of an implementation becomes the score's `Failure`: a metric must not cost the row.
 
     Args:
-        metric: what to apply.
+        metrics: what to apply.
         reference, degraded: aligned and of equal duration and channels; their rates may differ.
         category: of the clip; metrics of speech judge ``speech`` only.
+
+    Returns:
+        scores by the metrics' names.
     """
+    pair = Pair(reference, degraded)
+    return {metric.name: _score(metric, pair, category) for metric in metrics}
+
+
+def _score(metric: Metric, pair: Pair, category: str) -> Score:
     version = metric.version()
     try:
-        return Score(version, value=_value(metric, reference, degraded, category))
+        return Score(version, value=_value(metric, pair, category))
     except UnmeasurableError as error:
         return Score(version, failure=Failure(error.kind, str(error)))
     except Exception as error:
@@ -125,36 +137,20 @@ def measure(metric: Metric, reference: Waveform, degraded: Waveform, category: s
         return Score(version, failure=Failure(type(error).__name__, str(error) or "no message"))
 
 
-def _value(metric: Metric, reference: Waveform, degraded: Waveform, category: str) -> float:
+def _value(metric: Metric, pair: Pair, category: str) -> float:
     if metric.speech_only and category != SPEECH:
         raise UnmeasurableError("not_applicable", f"{metric.label} judges speech only, this clip is '{category}'")
     missing = metric.missing()
     if missing:
         raise UnmeasurableError("not_installed", missing)
-    duration_s = min(reference.duration_s, degraded.duration_s)
-    if duration_s < metric.min_duration_s:
+    if pair.duration_s < metric.min_duration_s:
         raise UnmeasurableError(
-            "too_short", f"{metric.label} needs {metric.min_duration_s:g} s, got {duration_s:.3g} s"
+            "too_short", f"{metric.label} needs {metric.min_duration_s:g} s, got {pair.duration_s:.3g} s"
         )
-    pair = [_at_rate(waveform, metric.sample_rate_hz) for waveform in (reference, degraded)]
-    n_samples = min(channels.shape[1] for channels in pair)
-    _refuse_silence("reference", pair[0])
-    _refuse_silence("decoded recording", pair[1])
-    values = [metric.compare(a[:n_samples], b[:n_samples]) for a, b in zip(*pair, strict=True)]
-    value = float(np.mean(values))
+    value = metric.compare_channels(*pair.at(metric.sample_rate_hz))
     if not math.isfinite(value):
         raise UnmeasurableError("not_finite", f"{metric.label} came out as {value}")
     return value
-
-
-def _at_rate(waveform: Waveform, sample_rate_hz: int) -> FloatArray:
-    return np.ascontiguousarray(waveform.resampled(sample_rate_hz).samples)
-
-
-def _refuse_silence(which: str, channels: FloatArray) -> None:
-    for number, channel in enumerate(channels, start=1):
-        if np.abs(channel).max() < SILENCE_PEAK:
-            raise UnmeasurableError("silent", f"channel {number} of the {which} is silent")
 
 
 @contextlib.contextmanager

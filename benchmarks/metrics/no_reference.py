@@ -57,3 +57,42 @@ def _network() -> Any:
     with stand_in_module("torchaudio", ModuleType("torchaudio")), contextlib.redirect_stdout(io.StringIO()):
         model = importlib.import_module("distillmos").ConvTransformerSQAModel()
     return model.eval()
+
+
+class SpeechShare(Metric):
+    """Speech share: how much of the decoded recording a voice activity detector takes for speech.
+
+    Compare with the share of the hidden reference: less means words lost, more means noise that passes for speech.
+    """
+
+    name = "speech_share"
+    label = "speech share"
+    unit = "%"
+    worst, best = 0.0, 100.0
+    sample_rate_hz = 16000
+    speech_only = True
+    needs_reference = False
+    min_duration_s = 0.5
+    modules = ("silero_vad", "onnxruntime")
+    distribution = "silero-vad"
+    extra = "neural"
+    method = "frames of 32 ms, probability 0.5"
+    citation = "Silero Team, Silero VAD, github.com/snakers4/silero-vad"
+
+    def warm_up(self) -> None:
+        """Load the network."""
+        _voice_activity()
+
+    def compare(self, reference: FloatArray, degraded: FloatArray) -> float:
+        """Share of frames in percent; ``reference`` is not heard."""
+        import torch
+
+        with torch.inference_mode():
+            samples = torch.from_numpy(np.ascontiguousarray(degraded))[None]
+            probabilities = _voice_activity().audio_forward(samples, self.sample_rate_hz)
+        return float(100 * (probabilities >= 0.5).float().mean())
+
+
+@functools.cache
+def _voice_activity() -> Any:
+    return importlib.import_module("silero_vad").load_silero_vad(onnx=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.signal
 
 from benchmarks.metrics.base import Metric
+from benchmarks.metrics.pair import UnmeasurableError
 from flowmac.audio import FloatArray
 
 
@@ -72,12 +73,15 @@ class SiSdr(Metric):
     unit = "dB"
     worst, best = -100.0, 100.0
     sample_rate_hz = 48000
-    method = "revision 1, mean removed, limited to +-100 dB"
+    min_duration_s = 0.02
+    method = "revision 2, mean removed, limited to +-100 dB"
     citation = "Le Roux, Wisdom, Erdogan & Hershey, SDR - half-baked or well done?, ICASSP 2019, equation 2"
 
     def compare(self, reference: FloatArray, degraded: FloatArray) -> float:
         """Ratio in dB."""
         reference64, degraded64 = (x.astype(np.float64) - x.mean(dtype=np.float64) for x in (reference, degraded))
+        if not (reference64.any() and degraded64.any()):
+            raise UnmeasurableError("silent", "one of the recordings is constant")
         target = (degraded64 @ reference64) / (reference64 @ reference64) * reference64
         error = degraded64 - target
         with np.errstate(divide="ignore"):

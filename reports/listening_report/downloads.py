@@ -11,13 +11,9 @@ from pathlib import Path
 
 from listening_test.ratings import ratings_csv
 from reports.listening_report.analysis import Analysis
-from reports.listening_report.sentences import SIMULATED, p_text
+from reports.listening_report.paper import scores_latex
 from reports.listening_report.study_info import StudyInfo
-
-_PACKAGES = ("flowmac", "numpy", "scipy", "matplotlib")
-_LATEX_SIGNS = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    sign: f"\\{sign}" for sign in "&%$#_{}"
-}
+from reports.paper import PACKAGES
 
 
 @dataclass(frozen=True)
@@ -29,18 +25,18 @@ class Download:
     uri: str
 
 
-def downloads(analysis: Analysis, info: StudyInfo, source: Path) -> list[Download]:
-    """The files of the page made from the ratings in ``source``."""
+def downloads(analysis: Analysis, info: StudyInfo, source: Path | None) -> list[Download]:
+    """The files of the page made from the ratings in the file ``source``, or in a database."""
     mark = "simulated-" if analysis.is_simulated else ""
     tidy = ratings_csv(analysis.ratings)
     found = [
         _download(f"{mark}ratings.csv", "all ratings, tidy (CSV)", "text/csv", tidy),
-        _download(f"{mark}table.tex", "means and intervals (LaTeX)", "application/x-tex", latex_table(analysis)),
+        _download(f"{mark}table.tex", "means and intervals (LaTeX)", "application/x-tex", scores_latex(analysis)),
     ]
     manifest = {
         "is_simulated": analysis.is_simulated,
-        "source": source.name,
-        "source_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "source": "database" if source is None else source.name,
+        "source_sha256": None if source is None else hashlib.sha256(source.read_bytes()).hexdigest(),
         "ratings_sha256": hashlib.sha256(tidy.encode()).hexdigest(),
         "n_ratings": len(analysis.ratings),
         "excluded_listeners": {entry.listener: entry.reasons for entry in analysis.screening.excluded},
@@ -48,31 +44,11 @@ def downloads(analysis: Analysis, info: StudyInfo, source: Path) -> list[Downloa
         "margin_points": analysis.margin,
         "seed": 0,
         "study": info.model_dump(mode="json", exclude_none=True),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     found.append(_download(f"{mark}manifest.json", "manifest with hashes (JSON)", "application/json", text))
     return found
-
-
-def latex_table(analysis: Analysis) -> str:
-    """Conditions with median, IQR, mean and interval, in the booktabs style."""
-    to_reference = {pair.first: pair for pair in analysis.to_reference}
-    lines = [f"% {SIMULATED}"] if analysis.is_simulated else []
-    lines += [
-        r"\begin{tabular}{lrrrrr}",
-        r"\toprule",
-        r"Condition & Median & IQR & Mean & 95\,\% interval & $p$ to reference \\",
-        r"\midrule",
-    ]
-    for summary in analysis.summaries:
-        interval = "--" if summary.low is None else f"[{summary.low:.1f}, {summary.high:.1f}]"
-        pair = to_reference.get(summary.condition)
-        p = "--" if pair is None else f"${p_text(pair.p_adjusted)}$"
-        name = "".join(_LATEX_SIGNS.get(sign, sign) for sign in summary.condition)
-        lines.append(f"{name} & {summary.median:.1f} & {summary.iqr:.1f} & {summary.mean:.1f} & {interval} & {p} \\\\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
 
 
 def _download(name: str, label: str, media_type: str, text: str) -> Download:

@@ -1,148 +1,143 @@
-"""The page of a listening test: from a file of ratings to one self-contained HTML file."""
+"""The page of a listening test: from ratings to one self-contained HTML file, or to a part of another page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from flowmac.errors import SettingError
-from listening_test.ratings import read_ratings
-from reports import style
-from reports.environment import environment
-from reports.listening_report import charts, compliance, sentences
+from reports.environment import Part, environment, render_page, render_part
+from reports.listening_report import compliance, sentences
 from reports.listening_report.analysis import Analysis, analyse
+from reports.listening_report.compliance import Check
 from reports.listening_report.downloads import downloads
+from reports.listening_report.figures import ListeningFigures, figures
 from reports.listening_report.study_info import StudyInfo, read_study_info
+from reports.sources import Answers, read_answers
 from reports.statistics import anova
 from reports.statistics.assumptions import BIMODALITY_LIMIT, SKEWNESS_TO_NOTE
 from reports.statistics.contrasts import PairComparison
-from reports.statistics.nonparametric import ALPHA, critical_difference
+from reports.statistics.nonparametric import ALPHA
+
+STYLESHEET = "listening.css"
 
 
-def build_listening_page(
-    ratings_path: Path,
-    *,
-    info_path: Path | None = None,
-    baseline: str | None = None,
-    margin: float | None = None,
-    title: str | None = None,
-    progress: Callable[[str], None] = lambda step: None,
-) -> str:
-    """The HTML of the report on the ratings in ``ratings_path`` (our CSV or webMUSHRA's).
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose.
 
-    Args:
+    Attributes:
         info_path: YAML file with what the ratings do not say; see `study_info.StudyInfo`.
         baseline: condition that the planned contrasts refer to; all pairs of systems are compared without.
         margin: points within which a system is as good as the baseline.
         title: of the page; that of the YAML file, or the name of the ratings' file, without.
-        progress: told what is being done.
+    """
+
+    info_path: Path | None = None
+    baseline: str | None = None
+    margin: float | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ListeningReport:
+    """All numbers and figures of a listening test.
+
+    Attributes:
+        source: file of the ratings; None where they came from a database.
+        name: what the test may be called.
+    """
+
+    source: Path | None
+    info: StudyInfo
+    analysis: Analysis
+    checks: list[Check]
+    name: str
+    title: str
+    figures: ListeningFigures
+
+
+def build_listening_page(
+    source: str | Path, options: Options = Options(), progress: Callable[[str], None] = lambda step: None
+) -> str:
+    """The HTML of the report on the ratings in ``source`` (see `reports.sources`); ``progress`` is told what is done.
 
     Raises:
-        SettingError: a file cannot be read or holds what cannot be true; nobody is left after post-screening; an
-            unknown baseline; a margin that is not positive or has no baseline.
+        SettingError: as for `reports.sources.read_answers` and `prepare`.
     """
+    return render(prepare(read_answers(source), options, progress))
+
+
+def prepare(answers: Answers, options: Options, progress: Callable[[str], None]) -> ListeningReport:
+    """All that goes into the forms of a report on ratings.
+
+    Raises:
+        SettingError: judgements in place of ratings, or a study's file that is not valid; nobody is left after
+            post-screening; an unknown baseline; a margin that is not positive or has no baseline.
+    """
+    if not answers.ratings:
+        raise SettingError(f"{answers.name}: holds judgements by ABX, AB, ACR or DCR; this needs ratings from 0 to 100")
+    margin, baseline = options.margin, options.baseline
     if margin is not None and not (margin > 0 and math.isfinite(margin)):
         raise SettingError(f"the margin must be a positive number of points, got {margin}")
     if margin is not None and baseline is None:
         raise SettingError("a margin needs a baseline that the systems are to be as good as; name one")
-    progress("reading ratings")
-    ratings = read_ratings(ratings_path)
-    info = read_study_info(info_path) if info_path is not None else StudyInfo()
-    progress("statistics")
-    analysis = analyse(ratings, baseline, margin)
-    progress("figures")
+    info = read_study_info(options.info_path) if options.info_path is not None else StudyInfo()
+    progress("statistics of the listening test")
+    analysis = analyse(answers.ratings, baseline, margin)
+    progress("figures of the listening test")
     found = compliance.checks(analysis, info)
-    name = compliance.name_of_test(found, info, analysis.is_simulated)
-    heading = title or info.title or f"Listening test: {ratings_path.stem}"
+    return ListeningReport(
+        source=answers.file,
+        info=info,
+        analysis=analysis,
+        checks=found,
+        name=compliance.name_of_test(found, info, analysis.is_simulated),
+        title=options.title or info.title or f"Listening test: {answers.name}",
+        figures=figures(analysis),
+    )
+
+
+def render(report: ListeningReport) -> str:
+    """The page for a report."""
+    return render_page(titled(report.title, report.analysis), part(report), [STYLESHEET])
+
+
+def titled(title: str, analysis: Analysis) -> str:
+    """``title`` with a warning before it where ratings are simulated."""
+    return f"SIMULATED: {title}" if analysis.is_simulated else title
+
+
+def part(report: ListeningReport, prefix: str = "") -> Part:
+    """The report as a part of a page; ``prefix`` keeps its anchors apart from those of other parts."""
+    analysis = report.analysis
     templates = environment()
     templates.filters |= {"points": _points, "signed": _signed, "effect": _effect, "p": sentences.p_text}
-    loader = templates.loader
-    assert loader is not None
-    stylesheet = "\n".join(loader.get_source(templates, css)[0] for css in ("report.css", "listening.css"))
     context: dict[str, Any] = {
-        "title": f"SIMULATED: {heading}" if analysis.is_simulated else heading,
-        "stylesheet": stylesheet,
+        "prefix": prefix,
         "a": analysis,
-        "info": info,
-        "name": name,
-        "checks": found,
+        "info": report.info,
+        "name": report.name,
+        "checks": report.checks,
         "headline": sentences.headline(analysis),
         "simulated": sentences.SIMULATED if analysis.is_simulated else "",
-        "caption_mark": "Simulated ratings. " if analysis.is_simulated else "",
+        "caption_mark": sentences.CAPTION_MARK if analysis.is_simulated else "",
         "cautions": sentences.cautions(analysis),
-        "methods": sentences.methods(analysis, info, name),
-        "figures": _figures(analysis),
+        "methods": sentences.methods(analysis, report.info, report.name),
+        "figures": report.figures,
         "matrix": _matrix(analysis),
         "shade": _shade,
-        "files": downloads(analysis, info, ratings_path),
+        "files": downloads(analysis, report.info, report.source),
         "alpha": ALPHA,
         "anova_assumptions": anova.ANOVA_ASSUMPTIONS,
         "permutation_assumptions": anova.PERMUTATION_ASSUMPTIONS,
         "bimodality_limit": BIMODALITY_LIMIT,
         "skewness_to_note": SKEWNESS_TO_NOTE,
     }
-    return templates.get_template("listening.html").render(context)
-
-
-def _figures(analysis: Analysis) -> dict[str, Any]:
-    """Each picture as inline SVG; None where there is nothing to draw."""
-    mark = "Simulated ratings. " if analysis.is_simulated else ""
-    cube = analysis.cube
-
-    def svg(figure: Figure, name: str, description: str) -> str:
-        return style.to_svg(figure, f"listening-{name}", mark + description)
-
-    means = "; ".join(f"{summary.condition} {summary.mean:.1f}" for summary in analysis.summaries)
-    found: dict[str, Any] = {
-        "overall": svg(
-            charts.boxes(analysis, cube.scores, analysis.summaries, "", has_points=True),
-            "overall",
-            f"Box plot of all ratings by condition. Means: {means}.",
-        ),
-        "items": [
-            svg(
-                charts.boxes(
-                    analysis, cube.scores[:, [place]], analysis.by_item[item], charts.short(item), has_points=False
-                ),
-                f"item-{place}",
-                f"Box plot of the ratings of {item} by condition; the medians are in the table below.",
-            )
-            for place, item in enumerate(cube.items)
-        ],
-        "screening": svg(
-            charts.screening(analysis, analysis.screening),
-            "screening",
-            "Each listener's share of missed hidden references and of mid anchors above 90; the table has the numbers.",
-        ),
-        "to_reference": None,
-        "to_baseline": None,
-        "ranks": None,
-        "repeats": None,
-        "quantiles": None,
-    }
-    if analysis.reference and analysis.to_reference:
-        figure = charts.differences(analysis, analysis.to_reference, analysis.reference)
-        found["to_reference"] = svg(figure, "to-reference", f"Differences to {analysis.reference}, as in the table.")
-    if analysis.baseline and analysis.contrasts:
-        figure = charts.differences(analysis, [contrast.pair for contrast in analysis.contrasts], analysis.baseline)
-        found["to_baseline"] = svg(figure, "to-baseline", f"Differences to {analysis.baseline}, as in the table.")
-    if not isinstance(analysis.friedman, str):
-        ranks = analysis.friedman.mean_ranks
-        difference = critical_difference(analysis.friedman.n_listeners, len(ranks))
-        described = "; ".join(f"{name} {rank:.2f}" for name, rank in zip(cube.conditions, ranks, strict=True))
-        figure = charts.critical_differences(analysis, ranks, difference)
-        found["ranks"] = svg(figure, "ranks", f"Mean ranks: {described}. Critical difference {difference:.2f}.")
-    if analysis.repeats:
-        figure = charts.repeats(analysis, analysis.repeats)
-        found["repeats"] = svg(figure, "repeats", "Spread between signals against the spread of repeated ratings.")
-    if not isinstance(analysis.residuals, str):
-        figure = charts.quantiles(analysis, analysis.residuals)
-        found["quantiles"] = svg(figure, "quantiles", "Q-Q plot of the residuals against a normal distribution.")
-    return found
+    return render_part(templates, "listening", context)
 
 
 def _matrix(analysis: Analysis) -> list[tuple[str, list[tuple[PairComparison, int] | None]]]:

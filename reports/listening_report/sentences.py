@@ -15,6 +15,8 @@ SIMULATED = (
     "systems sound."
 )
 
+CAPTION_MARK = "Simulated ratings. "
+
 
 def p_text(p: float) -> str:
     """A p value as papers write it."""

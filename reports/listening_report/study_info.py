@@ -23,6 +23,8 @@ class StudyInfo(pydantic.BaseModel):
         longest_item_s: length of the longest excerpt.
         rates_playing_signal_only: only the signal that is heard can be graded.
         deviations: from the standard, in the experimenter's words.
+        items, conditions: names in the ratings and what a sweep calls them, where the two are reported together; null
+            for what the sweep does not have.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,8 @@ class StudyInfo(pydantic.BaseModel):
     longest_item_s: float | None = pydantic.Field(default=None, gt=0)
     rates_playing_signal_only: bool | None = None
     deviations: tuple[str, ...] = ()
+    items: dict[str, str | None] = {}
+    conditions: dict[str, str | None] = {}
 
 
 def read_study_info(path: Path) -> StudyInfo:

@@ -22,6 +22,10 @@ FAKE_CODECS = {
     "nan": "NanCodec",
     "deadly": "DeadlyCodec",
     "forgetful": "ForgetfulCodec",
+    "mortal": "MortalCodec",
+    "untrained": "UntrainedCodec",
+    "outside": "OutsideCodec",
+    "network": "NetworkCodec",
 }
 FAKE_METRICS = {"failing": "FailingMetric", "infinite": "InfiniteMetric", "absent": "AbsentMetric"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import pydantic
 from benchmarks.codecs.base import CodecAdapter, CodecSettings
 from benchmarks.metrics.base import Metric
 from flowmac.audio import FloatArray, Waveform
+from flowmac.errors import CheckpointError
 
 
 class FakeSettings(CodecSettings):
@@ -74,6 +76,54 @@ class DeadlyCodec(FakeCodec):
 
     def decode(self, data: bytes) -> Waveform:
         os._exit(1)
+
+
+class MortalSettings(FakeSettings):
+    flag: str
+
+
+class MortalCodec(FakeCodec):
+    """Takes its process down once: while there is no file ``flag``."""
+
+    name = "mortal"
+    settings_model = MortalSettings
+    settings: MortalSettings
+
+    def decode(self, data: bytes) -> Waveform:
+        flag = Path(self.settings.flag)
+        if not flag.exists():
+            flag.touch()
+            os._exit(1)
+        return super().decode(data)
+
+
+class UntrainedCodec(FakeCodec):
+    """Its weights are not here."""
+
+    name = "untrained"
+
+    def __init__(self, settings: FakeSettings) -> None:
+        raise CheckpointError("there are no weights of this codec: fetch them")
+
+
+class OutsideCodec(FakeCodec):
+    """Works in another process, as far as anybody can tell."""
+
+    name = "outside"
+    timing = "wall"
+
+
+class NetworkCodec(FakeCodec):
+    """Multiplies a 100 x 50 by a 50 x 20 matrix, and holds 64 MiB while it encodes."""
+
+    name = "network"
+
+    def encode(self, waveform: Waveform) -> bytes:
+        import torch
+
+        np.ones(64 * 2**20, np.int8)
+        torch.ones(100, 50) @ torch.ones(50, 20)
+        return super().encode(waveform)
 
 
 class ForgetfulCodec(FakeCodec):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plan import find_sweep, read_plan, shipped_sweeps
+from benchmarks.codecs import CODECS
+from benchmarks.metrics import METRICS
+from benchmarks.plan import find_sweep, read_plan
 from flowmac.errors import SettingError
 
 WriteSweep = Callable[[str], Path]
@@ -74,74 +76,68 @@ IDS = [
 ]
 
 
-@pytest.mark.parametrize("name", shipped_sweeps())
-def test_shipped_sweeps_are_found_by_name_and_valid(name: str) -> None:
-    plan = read_plan(find_sweep(name), only="opus")
-    assert plan.name == name
-    assert plan.clips is None or plan.clips.is_dir()
+def test_grids_hold_combinations_that_belong_together(sweep_file: WriteSweep) -> None:
+    plan = read_plan(
+        sweep_file(
+            "name: x\nmetrics: [log_mel]\nrepeats: 2\nconditions:\n"
+            "  - codec: opus\n    vbr: [true, false]\n    grid:\n"
+            "      - {kbps: 6}\n      - {kbps: [12, 16], sample_rate_hz: 48000, repeats: 5}\n"
+            "  - {codec: opus, grid: {kbps: [24, 32]}}\n"
+        )
+    )
+    told = [(s.settings["kbps"], s.settings["vbr"], s.settings["sample_rate_hz"], s.repeats) for s in plan.specs]
+    assert told == [
+        (6, True, 24000, 2),
+        (6, False, 24000, 2),
+        (12, True, 48000, 5),
+        (16, True, 48000, 5),
+        (12, False, 48000, 5),
+        (16, False, 48000, 5),
+        (24, True, 24000, 2),
+        (32, True, 24000, 2),
+    ]
 
 
-def condition(text: str) -> str:
-    return f"name: x\nmetrics: [log_mel]\nconditions:\n  - {text}\n"
+def test_repeats_are_no_part_of_what_is_run_and_the_most_count(sweep_file: WriteSweep) -> None:
+    text = "name: x\nmetrics: [log_mel]\nconditions: [{codec: opus, kbps: 6, repeats: [1, 7, 3]}]\n"
+    (spec,) = read_plan(sweep_file(text)).specs
+    assert spec.repeats == 7
+    assert spec.spec_id == IDS[0]
 
 
-def with_metrics(text: str) -> str:
-    return f"name: x\nconditions: [{{codec: reference}}]\nmetrics: {text}\n"
+def test_all_metrics_are_those_installed(sweep_file: WriteSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(METRICS.get("pesq_wb"), "modules", ("a_module_that_nobody_has",))
+    plan = read_plan(sweep_file("name: x\nconditions: [{codec: reference}]\nmetrics: all\n"))
+    assert plan.metrics == [name for name in METRICS.names() if METRICS.get(name).missing() is None]
+    assert "pesq_wb" not in plan.metrics
+    assert any("pip install 'flowmac[pesq]'" in reason for reason in plan.left_out)
 
 
-HOSTILE = {
-    "": "the file: input should be a valid dictionary",
-    "- a\n- b\n": "the file: input should be",
-    "just text": "the file: input should be",
-    "name: x\n": "conditions: field required",
-    "name: x\nmetrics: [log_mel]\nconditions: []\n": "line 3: conditions: list should have at least 1 item",
-    "name: x\nmetrics: [log_mel]\nconditions: {codec: opus}\n": "line 3: conditions: input should be a valid list",
-    "name: x\nmetrics: [log_mel]\nconditions: [opus]\n": "line 3: conditions.0: ",
-    "name: ../../etc\nmetrics: [log_mel]\nconditions: [{codec: reference}]\n": "line 1: name: string should match",
-    "name: 7\nmetrics: [log_mel]\nconditions: [{codec: reference}]\n": "line 1: name: input should be a valid string",
-    "nane: x\nname: x\nmetrics: [log_mel]\nconditions: [{codec: reference}]\n": "line 1: unknown key 'nane': did you",
-    "name: x\nname: y\n": "line 2: the key 'name' stands there twice",
-    "name: x\nclips: [a]\nmetrics: [log_mel]\nconditions: [{codec: reference}]\n": "line 2: clips: ",
-    "name: x\n  bad: indent\n": "line 2: is no valid YAML",
-    "name: [x\n": "is no valid YAML",
-    "name: x\n\tmetrics: y\n": "line 2: is no valid YAML",
-    "name: !!python/object/apply:os.system ['true']\n": "line 1: is no valid YAML: could not determine a constructor",
-    "a: &a [1]\nb: *a\n": "line 2: aliases",
-    "name: 2020-13-45\n": "is no valid YAML",
-    "name: \x07\n": "is no valid YAML",
-    "[" * 3000 + "]" * 3000: "is nested too deeply",
-    "? [a, b]\n: 1\n": "is no valid YAML",
-    condition("kbps: 6"): "line 4: conditions.0.codec: field required",
-    condition("{codec: [opus, reference]}"): "line 4: conditions.0.codec: input should be a valid string",
-    condition("{codec: opsu, kbps: 6}"): "line 4: unknown codec 'opsu': did you mean opus",
-    condition("{codec: xyz}"): "line 4: unknown codec 'xyz': known are: flowmac, lowpass, opus, reference",
-    condition("{codec: opus}"): "line 4: conditions.0.kbps: field required",
-    condition("codec: opus\n    kpbs: 6"): "line 5: unknown key 'kpbs': did you mean kbps",
-    condition("codec: opus\n    kbps: [6, x]"): "line 5: conditions.0.kbps: input should be a valid number, got 'x'",
-    condition("codec: opus\n    kbps: '6'"): "line 5: conditions.0.kbps: input should be a valid number",
-    condition("codec: opus\n    kbps: [6, true]"): "line 5: conditions.0.kbps: input should be a valid number",
-    condition("codec: opus\n    kbps: .nan"): "line 5: conditions.0.kbps: input should be",
-    condition("codec: opus\n    kbps: -3"): "line 5: conditions.0.kbps: input should be greater",
-    condition("codec: opus\n    kbps: 1.0e+400"): "line 5: conditions.0.kbps: input should be",
-    condition("codec: opus\n    kbps: []"): "line 5: 'kbps' is an empty list",
-    condition("codec: opus\n    kbps: [[6]]"): "line 5: conditions.0.kbps: input should be a valid number",
-    condition("codec: opus\n    kbps: null"): "line 5: conditions.0.kbps: input should be a valid number",
-    condition("{codec: lowpass, cutoff_hz: 4000}"): "line 4: conditions.0.cutoff_hz: input should be 3500 or 7000",
-    condition("{codec: reference, kbps: 3}"): "line 4: unknown key 'kbps'",
-    condition("codec: flowmac\n    weights: lcc"): "line 4: ",
-    condition(f"codec: opus\n    kbps: {list(range(1, 201))}\n    vbr: {[True, False] * 30}"): "12000 combinations",
-    with_metrics("[]"): "line 3: metrics: list should have at least 1 item",
-    with_metrics("log_mel"): "line 3: metrics: input should be a valid list",
-    with_metrics("\n  - log_mel\n  - visqol"): "line 5: unknown metric 'visqol': did you mean visqol_audio",
-    with_metrics("[log_mel, log_mel]"): "line 3: the metric 'log_mel' stands there twice",
-}
+ABSENT = "name: x\nmetrics: [log_mel]\nskip_unavailable: {skip}\nconditions:\n  - {{codec: untrained, bits: [4, 8]}}\n"
 
 
-@pytest.mark.parametrize(("text", "message"), HOSTILE.items(), ids=range(len(HOSTILE)))
-def test_hostile_files_are_told_with_their_line(sweep_file: WriteSweep, text: str, message: str) -> None:
-    with pytest.raises(SettingError, match=message) as caught:
-        read_plan(sweep_file(text))
-    assert "spec.yaml" in str(caught.value)
+@pytest.mark.usefixtures("fakes")
+def test_absent_codecs_are_left_out_where_the_file_says_so(
+    sweep_file: WriteSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CODECS.get("fake"), "modules", ("a_module_that_nobody_has",))
+    others = "  - {codec: fake, bits: [1, 2, 3]}\n  - codec: reference\n"
+    plan = read_plan(sweep_file(ABSENT.format(skip="true") + others))
+    assert [spec.codec for spec in plan.specs] == ["reference"]
+    told = "\n".join(plan.left_out)
+    assert "2 of untrained: there are no weights" in told
+    assert "3 of fake: codec 'fake' needs a_module_that_nobody_has" in told
+    with pytest.raises(SettingError, match="line 5: there are no weights of this codec"):
+        read_plan(sweep_file(ABSENT.format(skip="false") + others))
+    with pytest.raises(SettingError, match=r"no condition can run here.*no weights"):
+        read_plan(sweep_file(ABSENT.format(skip="true")))
+
+
+def test_mistyped_keys_and_values_are_never_left_out(sweep_file: WriteSweep) -> None:
+    text = "name: x\nmetrics: [log_mel]\nskip_unavailable: true\nconditions:\n  - codec: reference\n  - {codec: opus, "
+    for wrong, message in (("kpbs: 6}", "did you mean kbps"), ("kbps: 6}\n  - {codec: flowmac, kbps: 2.9}", "rate")):
+        with pytest.raises(SettingError, match=f"line [67]: .*{message}"):
+            read_plan(sweep_file(text + wrong))
 
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -14,6 +14,7 @@ from benchmarks.results import Row, Score
 from reports import comparison_page
 from reports.comparison import compare
 from reports.tables import collect
+from tests.reports.conftest import OpenPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,24 +45,12 @@ def wait_until(page: Page, expression: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("width_px", [1280, 800, 390])
+@pytest.mark.parametrize("width_px", [1280, 768, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_quiet_fits_its_width_and_asks_for_nothing(
-    browser: Browser, page_file: Path, width_px: int, scheme: str
+    open_page: OpenPage, page_file: Path, width_px: int, scheme: Literal["light", "dark"]
 ) -> None:
-    page = browser.new_page(viewport={"width": width_px, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    messages: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(page_file.as_uri())
-    page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
-    assert page.evaluate("document.body.scrollWidth") <= width_px
-    assert messages == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    page.close()
+    open_page(page_file, width_px, scheme)
 
 
 def test_theme_follows_the_reader(browser: Browser, page_file: Path) -> None:
@@ -144,23 +133,16 @@ def test_what_is_folded_is_printed_and_folded_again(page: Page) -> None:
     assert page.evaluate(closed) == before
 
 
-@pytest.mark.parametrize("width_px", [1280, 800, 390])
+@pytest.mark.parametrize("width_px", [1280, 768, 390])
 def test_comparison_fits_its_width_and_is_quiet(
-    browser: Browser, rows: list[Row], tmp_path: Path, width_px: int
+    open_page: OpenPage, rows: list[Row], tmp_path: Path, width_px: int
 ) -> None:
     after = [replace(row, scores={**row.scores, "log_mel": Score("1", 1.0)}) for row in rows]
     found = compare(collect(rows), collect(after), ("before", "after"))
     (tmp_path / "page.html").write_text(comparison_page.render(found), encoding="utf-8")
-    page = browser.new_page(viewport={"width": width_px, "height": 900}, color_scheme="dark")
-    messages: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.goto((tmp_path / "page.html").as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
+    page = open_page(tmp_path / "page.html", width_px, "dark")
     page.locator("thead button").nth(1).click()
     assert page.locator("thead th").nth(1).get_attribute("aria-sort") == "ascending"
-    assert messages == []
-    page.close()
 
 
 def test_print_hides_what_paper_cannot_do(page: Page) -> None:

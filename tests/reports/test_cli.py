@@ -81,8 +81,8 @@ def test_two_runs_are_compared_in_markdown_and_a_page(app: typer.Typer, folder: 
         (["--format", "docx"], "unknown format 'docx'"),
         (["--format", ""], "unknown format ''"),
         (["RUN", "RUN"], "got 3 runs"),
-        (["RUN", "--format", "latex"], "made of one run"),
-        (["--ratings", "ratings.csv"], "got 1 runs and ratings"),
+        (["RUN", "--format", "latex"], "not made of a comparison"),
+        (["RUN", "--ratings", "ratings.csv"], "got 2 runs and ratings"),
         (["--baseline", "Opus 7 kbit/s"], "unknown condition"),
     ],
 )

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.results import ROWS_FILE, Row
-from reports import export, latex, methods
+from reports import latex, methods
+from reports import paper as papers
 from reports.analysis import Report, analyse
+from reports.export import paper_of
 from reports.tables import collect
 from tests.reports.fake_run import write_run
 
@@ -34,19 +36,19 @@ def report(two_metrics: list[Row]) -> Report:
 def paper(two_metrics: list[Row], report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("paper")
     write_run(folder / "run", two_metrics)
-    export.write_paper(report, folder / "run", folder / "paper")
+    papers.write(paper_of(report, folder / "run"), folder / "paper")
     return folder / "paper"
 
 
 def test_manifest_holds_every_file_and_its_hash(paper: Path) -> None:
-    manifest = json.loads((paper / export.MANIFEST_FILE).read_text(encoding="utf-8"))
+    manifest = json.loads((paper / papers.MANIFEST_FILE).read_text(encoding="utf-8"))
     found = {path.relative_to(paper).as_posix() for path in paper.rglob("*") if path.is_file()}
-    assert set(manifest["files"]) == found - {export.MANIFEST_FILE}
+    assert set(manifest["files"]) == found - {papers.MANIFEST_FILE}
     for name, entry in manifest["files"].items():
         data = (paper / name).read_bytes()
         assert entry == {"sha256": hashlib.sha256(data).hexdigest(), "n_bytes": len(data)}
     rows = (paper.parent / "run" / ROWS_FILE).read_bytes()
-    assert manifest["source"] == {"file": ROWS_FILE, "sha256": hashlib.sha256(rows).hexdigest()}
+    assert manifest["sources"] == [{"file": ROWS_FILE, "sha256": hashlib.sha256(rows).hexdigest()}]
 
 
 def test_every_figure_is_there_as_svg_and_pdf(paper: Path, report: Report) -> None:
@@ -62,9 +64,9 @@ def test_every_figure_is_there_as_svg_and_pdf(paper: Path, report: Report) -> No
 
 def test_same_results_make_the_same_files(report: Report, paper: Path) -> None:
     again = paper.parent / "again"
-    export.write_paper(report, paper.parent / "run", again)
+    papers.write(paper_of(report, paper.parent / "run"), again)
     first, second = (
-        json.loads((folder / export.MANIFEST_FILE).read_text(encoding="utf-8"))["files"] for folder in (paper, again)
+        json.loads((folder / papers.MANIFEST_FILE).read_text(encoding="utf-8"))["files"] for folder in (paper, again)
     )
     assert first == second
 

@@ -25,12 +25,12 @@ def visqol() -> MetricInfo:
 
 def test_metric_infos_come_from_the_registry_and_unknown_ones_keep_their_names() -> None:
     found = metric_infos(["homemade", "visqol_audio", "log_mel"])
-    assert [entry.name for entry in found] == ["log_mel", "visqol_audio", "homemade"]
-    assert found[0].direction == "better ↓"
-    assert found[1].direction == "better ↑"
-    assert found[1].axis_label == "ViSQOL audio [MOS-LQO]  (better ↑)"
+    assert [entry.name for entry in found] == ["visqol_audio", "log_mel", "homemade"]
+    assert found[0].direction == "better ↑"
+    assert found[1].direction == "better ↓"
+    assert found[0].axis_label == "ViSQOL audio [MOS-LQO]  (better ↑)"
     assert found[2].direction == ""
-    assert found[1].text(-0.5) == "−0.50"
+    assert found[0].text(-0.5) == "−0.50"
 
 
 def test_rate_figure_has_a_panel_for_all_and_each_category(small_rows: list[Row]) -> None:

@@ -105,6 +105,19 @@ def test_clips_over_the_budget_are_named(run_folder: Path) -> None:
     assert sum(example.n_bytes for clip in heard.clips for example in clip.examples) <= 100_000
 
 
+@pytest.mark.slow
+def test_forty_examples_fit_into_a_page_even_of_stereo_noise(rows: list[Row], tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 48000 * 9)).astype(np.float32)
+    (tmp_path / "audio").mkdir()
+    write_audio(tmp_path / "audio" / "noise.flac", Waveform(noise, 48000))
+    labels = list(dict.fromkeys(row.label for row in rows))[:10]
+    chosen = [replace(row, decoded_audio="audio/noise.flac") for row in rows if row.label in labels]
+    heard = examples(tmp_path, [replace(row, status="ok") for row in chosen], 1, listening.BUDGET_BYTES)
+    assert sum(example.audio_uri is not None for clip in heard.clips for example in clip.examples) == 40
+    assert heard.left_out == ()
+    assert heard.n_bytes < listening.BUDGET_BYTES < 15_000_000
+
+
 def test_spectrogram_shows_the_tone_where_it_is() -> None:
     waveform = tone(3000)
     levels_db = spectrograms.power_db(waveform)

@@ -10,9 +10,9 @@ from benchmarks.results import Row
 from reports import views, worst
 from reports.analysis import Report, analyse
 from reports.charts import PanelData
-from reports.figures import FigureGroup
 from reports.maps import MapData
 from reports.page import SILENT, render
+from reports.panel import FigureGroup
 from reports.tables import collect
 from tests.reports.grid_run import grid_rows
 

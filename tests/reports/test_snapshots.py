@@ -1,4 +1,4 @@
-"""The data of all figures of two made-up runs, as they were when last looked at. Pixels are left to matplotlib.
+"""The data of all figures of made-up runs and ratings, as they were when last looked at: no pixels.
 
 After a wanted change: ``python -m tests.reports.test_snapshots`` writes them anew; look at the difference.
 """
@@ -13,21 +13,40 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reports.agreement.analysis import analyse as analyse_agreement
+from reports.agreement.figures import scatters
+from reports.agreement.matching import match
 from reports.analysis import analyse
 from reports.charts import PanelData
-from reports.figures import Panel
+from reports.listening_report.analysis import analyse as analyse_ratings
+from reports.listening_report.figures import figures
+from reports.maps import MapData
+from reports.metric_info import metric_infos
+from reports.panel import Panel
 from reports.tables import collect
+from tests.reports.agreement.fake_joint import joint_ratings
 from tests.reports.fake_run import fake_rows
 from tests.reports.grid_run import grid_rows
+from tests.reports.listening_report.fake_ratings import fake_ratings
 
 FOLDER = Path(__file__).parent / "snapshots"
 RUNS = {"fake_run": fake_rows, "grid_run": grid_rows}
 
 
 def snapshot(name: str) -> dict[str, Any]:
-    """All that the figures of a run show, by the name of the panel."""
-    report = analyse(collect(RUNS[name]()), name)
-    return {panel.name: _data(panel) for group in report.figures for panel in group.panels}
+    """All that the figures of a run, of ratings, or of both show, by the name of the panel."""
+    if name in RUNS:
+        report = analyse(collect(RUNS[name]()), name)
+        panels = [panel for group in report.figures for panel in group.panels]
+    elif name == "listening":
+        panels = figures(analyse_ratings(fake_ratings(7), "EnCodec 6 kbit/s", margin=5.0)).panels
+    else:
+        found, ratings = collect(fake_rows()), joint_ratings(6, 6)
+        own = analyse_ratings(ratings)
+        metrics = metric_infos(["visqol_audio", "log_mel", "estoi"])
+        agreement = analyse_agreement(match(found, metrics, own.cube, own.roles, {}, {}))
+        panels = list(scatters(agreement, is_simulated=False).panels)
+    return {panel.name: _data(panel) for panel in panels}
 
 
 def _data(panel: Panel) -> dict[str, Any]:
@@ -42,7 +61,7 @@ def _data(panel: Panel) -> dict[str, Any]:
             }
         found["front"] = [(point["x"], point["mean"]) for point in found["front"]]
         found["levels"] = {level["name"]: level["mean"] for level in found["levels"]}
-    else:
+    elif isinstance(panel.data, MapData):
         found = {
             "title": panel.data.title,
             "rows": panel.data.rows,
@@ -51,6 +70,8 @@ def _data(panel: Panel) -> dict[str, Any]:
             "n_evaluations": panel.data.n_evaluations.tolist(),
             "best": panel.data.best,
         }
+    else:
+        found = dataclasses.asdict(panel.data)  # type: ignore[call-overload]
     return json.loads(json.dumps(_rounded(found)))  # type: ignore[no-any-return]
 
 
@@ -75,7 +96,7 @@ def _differences(expected: Any, found: Any, place: str = "") -> list[str]:
     return [] if expected == found else [f"{place}: {expected} is now {found}"]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [*RUNS, "listening", "joint"])
 def test_figures_show_what_they_showed(name: str) -> None:
     expected = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     assert _differences(expected, snapshot(name)) == []
@@ -83,5 +104,5 @@ def test_figures_show_what_they_showed(name: str) -> None:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for run in RUNS:
-        (FOLDER / f"{run}.json").write_text(json.dumps(snapshot(run), ensure_ascii=False) + "\n", encoding="utf-8")
+    for own in (*RUNS, "listening", "joint"):
+        (FOLDER / f"{own}.json").write_text(json.dumps(snapshot(own), ensure_ascii=False) + "\n", encoding="utf-8")

@@ -77,10 +77,10 @@ def fake_ratings(
 
 def main(ratings_path: Path, page_path: Path) -> None:
     """Write made-up ratings, labelled as such, and their page."""
-    from reports.listening_report import build_listening_page
+    from reports.listening_report import Options, build_listening_page
 
     write_ratings(ratings_path, fake_ratings(is_simulated=True))
-    page = build_listening_page(ratings_path, baseline="EnCodec 6 kbit/s", margin=5.0, title="Made-up test")
+    page = build_listening_page(ratings_path, Options(baseline="EnCodec 6 kbit/s", margin=5.0, title="Made-up test"))
     page_path.write_text(page, encoding="utf-8")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from listening_test.ratings import write_ratings
-from reports.listening_report import build_listening_page
+from reports.listening_report import Options, build_listening_page
+from tests.reports.conftest import OpenPage
 from tests.reports.listening_report.fake_ratings import fake_ratings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.browser
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("listening")
     write_ratings(folder / "ratings.csv", fake_ratings(9, is_simulated=True))
-    page = build_listening_page(folder / "ratings.csv", baseline="EnCodec 6 kbit/s", margin=5.0)
+    page = build_listening_page(folder / "ratings.csv", Options(baseline="EnCodec 6 kbit/s", margin=5.0))
     (folder / "page.html").write_text(page, encoding="utf-8")
     return folder / "page.html"
 
@@ -29,23 +30,12 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width_px", [1280, 768, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_quiet_fits_its_width_and_asks_for_nothing(
-    browser: Browser, page_file: Path, width_px: int, scheme: str
+    open_page: OpenPage, page_file: Path, width_px: int, scheme: Literal["light", "dark"]
 ) -> None:
-    page = browser.new_page(viewport={"width": width_px, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    messages: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(page_file.as_uri())
-    page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width_px
-    assert messages == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    page = open_page(page_file, width_px, scheme)
     # Every name in a table's head keeps a width that can be read.
     narrowest = "Math.min(...[...document.querySelectorAll('tbody th')].map((cell) => cell.offsetWidth))"
     assert page.evaluate(narrowest) > 60
-    page.close()
 
 
 def test_tables_sort_downloads_work_and_paper_has_the_watermark(browser: Browser, page_file: Path) -> None:

@@ -15,10 +15,10 @@ import pytest
 
 from flowmac.errors import SettingError
 from listening_test.ratings import Rating, ratings_csv, write_ratings
-from reports.listening_report import build_listening_page
+from reports.listening_report import Options, build_listening_page
 from reports.listening_report.analysis import Analysis, analyse
 from reports.listening_report.compliance import checks, name_of_test
-from reports.listening_report.downloads import latex_table
+from reports.listening_report.paper import scores_latex
 from reports.listening_report.study_info import StudyInfo, read_study_info
 from tests.reports.listening_report.fake_ratings import CONDITIONS, fake_ratings
 
@@ -55,13 +55,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(folder: Path) -> str:
     write_ratings(folder / "r.csv", fake_ratings())
     (folder / "info.yaml").write_text(WHOLE_INFO)
-    return build_listening_page(folder / "r.csv", info_path=folder / "info.yaml", baseline=BASELINE, margin=5.0)
+    return build_listening_page(folder / "r.csv", Options(folder / "info.yaml", BASELINE, margin=5.0))
 
 
 def page_of(folder: Path, ratings: list[Rating], **options: object) -> str:
     path = folder / "own.csv"
     write_ratings(path, ratings)
-    return build_listening_page(path, **options)  # type: ignore[arg-type]
+    return build_listening_page(path, Options(**options))  # type: ignore[arg-type]
 
 
 def file_in(page: str, name: str) -> str:
@@ -164,7 +164,7 @@ def test_downloads_are_whole(page: str) -> None:
 
 def test_latex_escapes_names() -> None:
     ratings = [dataclasses.replace(r, condition=r.condition.replace("EnCodec", "50% & $x_1$")) for r in fake_ratings(6)]
-    table = latex_table(analyse(ratings))
+    table = scores_latex(analyse(ratings))
     assert r"50\% \& \$x\_1\$ 6 kbit/s & " in table
     assert table.count(r"\\") == 1 + len(CONDITIONS)
 
@@ -275,6 +275,6 @@ def test_a_large_test_is_reported_within_a_minute(folder: Path) -> None:
     assert len(ratings) == 200 * 12 * 12
     write_ratings(folder / "large.csv", ratings)
     start = time.monotonic()
-    page = build_listening_page(folder / "large.csv", baseline=BASELINE, margin=5.0)
+    page = build_listening_page(folder / "large.csv", Options(baseline=BASELINE, margin=5.0))
     assert time.monotonic() - start < 60
     assert len(page) < 15e6

@@ -1,0 +1,1 @@
+"""The experimenter's page beside a running test, behind a password; shown by `listening_test.admin.page`."""

@@ -1,0 +1,1 @@
+"""From recordings to the stimuli of a test: sources, excerpts, anchors, files, and the checks of all of it."""

@@ -46,7 +46,7 @@ demo: $(VENV)/ready ## Code real files, compare codecs, write a page to read and
 	$(BIN)/flowmac report $(DEMO) -o $(DEMO)/report.html --force
 	@echo "Done. Open in a browser: $(CURDIR)/$(DEMO)/report.html"
 
-test: lint ## Lint, check types and import rules, and run all tests (under 10 minutes)
+test: lint ## Lint, check types and import rules, and run all tests (about 10 minutes)
 	@$(call install_program,chromium chromium-browser google-chrome,chromium) || \
 		echo "Notice: no Chromium here and none could be installed; tests that drive a browser are skipped."
 	@echo "Tests ..."

@@ -27,7 +27,7 @@ TRIAL_COLUMNS = (
     *("answer", "answered_at", "is_simulated"),
 )
 EVENT_COLUMNS = (
-    *("listener", "seq", "name", "trial", "item", "condition", "value", "position_samples", "at_ms", "at"),
+    *("listener", "page", "seq", "name", "trial", "item", "condition", "value", "position_samples", "at_ms", "at"),
     "is_simulated",
 )
 QUESTIONNAIRE_COLUMNS = ("listener", "question", "answer", "is_simulated")
@@ -100,6 +100,7 @@ def events(results: Results) -> Iterator[Row]:
             trial = own.get(event.trial_id or "")
             yield (
                 participant.listener,
+                event.page,
                 event.seq,
                 event.name,
                 trial_number(trial) if trial else None,

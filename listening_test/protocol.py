@@ -35,6 +35,9 @@ PageKind = Literal[
 IDENTITIES = ("PROLIFIC_PID", "workerId")
 EXTERNAL = (*IDENTITIES, "STUDY_ID", "SESSION_ID", "assignmentId", "hitId")
 
+#: The grade that at least one stimulus of a MUSHRA trial has to get (BS.1534-3).
+MUSHRA_TOP = 100.0
+
 #: A link's parameter longer than this is cut.
 _MAX_EXTERNAL = 100
 
@@ -51,13 +54,17 @@ class Page:
 
 @dataclass(frozen=True)
 class Missing:
-    """Labels of stimuli that must be heard, and judged, before Next."""
+    """Labels of stimuli that must be heard, and judged, before Next.
+
+    ``needs_top``: all are judged, but none at 100, as BS.1534-3 instructs listeners to (one of them is the reference).
+    """
 
     unplayed: tuple[str, ...]
     unrated: tuple[str, ...]
+    needs_top: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.unplayed or self.unrated)
+        return bool(self.unplayed or self.unrated or self.needs_top)
 
 
 def external_of(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -206,12 +213,14 @@ def missing(service: Service, trial: Trial) -> Missing:
     """What the rules of the study ask for before the listener may go on."""
     procedure = service.study.procedure
     played = service.store.played(trial.id)
-    rated = {answer.stimulus_id for answer in _answers(service, trial)}
+    rated = {answer.stimulus_id: answer.value for answer in _answers(service, trial)}
     # Of a pair one is chosen; otherwise each stimulus is graded.
     needed = [] if "pair" in trial.payload and rated else trial.graded
+    unplayed = tuple(s.label for s in trial.stimuli if s.id not in played) if procedure.must_play_all else ()
+    unrated = tuple(s.label for s in needed if s.id not in rated) if procedure.must_rate_all else ()
+    is_graded = procedure.must_rate_all and not unrated
     return Missing(
-        tuple(s.label for s in trial.stimuli if s.id not in played) if procedure.must_play_all else (),
-        tuple(s.label for s in needed if s.id not in rated) if procedure.must_rate_all else (),
+        unplayed, unrated, is_graded and service.study.method == "mushra" and MUSHRA_TOP not in rated.values()
     )
 
 

@@ -27,6 +27,7 @@ _MAX_INT = 2**31 - 1
 # No control characters: PostgreSQL takes no NUL.
 _Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9_-]{0,31}$")]
+_Page = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{0,500}$")]
 _Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e15, le=1e15)]
 _Int = Annotated[int, Field(strict=True, ge=0, le=_MAX_INT)]
@@ -49,6 +50,7 @@ class _Change(_Body):
     value: _Number | _Text | None = None
     position: Annotated[int, Field(strict=True, ge=-_MAX_INT, le=_MAX_INT)] | None = None
     at_ms: _Number = 0.0
+    page: _Page = ""
 
 
 class _Save(_Body):

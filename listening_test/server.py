@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowmac.errors import SettingError
 from listening_test.service import Service, set_current
@@ -51,15 +51,19 @@ def open_service(test: Path, db: Path | str | None = None, *, is_public: bool = 
 def make_app(service: Service) -> App:
     """The web application, which shows ``service``."""
     import streamlit
-    from starlette.routing import Mount
+    from starlette.routing import Route
 
     from listening_test.player.routes import player_routes
     from listening_test.routes import api_routes
 
     _configure(service.base_path)
     set_current(service)
-    routes: list[Any] = [*api_routes(service), *player_routes()]
-    return streamlit.App(MAIN_SCRIPT, routes=[Mount(service.base_path, routes=routes)] if service.base_path else routes)
+    # No Mount: it would take every path below, and Streamlit's own pages are there too.
+    routes = [
+        Route(f"{service.base_path}{route.path}", route.endpoint, methods=route.methods)
+        for route in (*api_routes(service), *player_routes())
+    ]
+    return streamlit.App(MAIN_SCRIPT, routes=routes)
 
 
 def serve(
@@ -97,7 +101,7 @@ def serve(
             server_header=False,
             proxy_headers=True,
             ws="websockets-sansio",
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=2,
         )
         address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{listener.getsockname()[1]}"
         for line in links(service, address):
@@ -133,8 +137,11 @@ def _configure(base_path: str) -> None:
         "client.toolbarMode": "minimal",
         "global.developmentMode": False,
         "server.baseUrlPath": base_path.strip("/"),
-        # A listener's right is the token that they hold, no cookie; so pages elsewhere gain nothing by connecting, and
-        # a proxy may serve the test under any name.
+        # No cookie gives any right here: a listener's is the token in the link, the experimenter's a password typed in
+        # one WebSocket session. A page elsewhere that connects gets a session of its own with no rights, and can read
+        # none of ours; so a proxy may serve the test under any name. With CORS protection on, Streamlit would ask
+        # services on the internet for its own address whenever a foreign origin connects. XSRF protection guards
+        # uploads, which no page here takes, and would set a cookie on every listener.
         "server.enableCORS": False,
         "server.enableXsrfProtection": False,
         "server.fileWatcherType": "none",
@@ -142,7 +149,10 @@ def _configure(base_path: str) -> None:
         "server.maxUploadSize": 1,
         "server.runOnSave": False,
         "theme.base": "light",
-        "theme.primaryColor": "#1f4e8c",
+        # As the player's; the edge of a field stands out from the page by 3:1 (WCAG 1.4.11).
+        "theme.borderColor": "#868b94",
+        "theme.primaryColor": "#0b57d0",
+        "theme.showWidgetBorder": True,
         "ui.hideTopBar": True,
     }
     for name, value in settings.items():

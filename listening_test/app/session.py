@@ -18,6 +18,9 @@ from listening_test.texts import Texts, read_texts
 #: After so many headphone checks that failed, the session goes on; the results tell.
 MAX_HEADPHONE_CHECKS = 2
 
+#: The step that counts them.
+_FAILED_CHECKS = "headphones_failed"
+
 # Nothing stands above the page, so it begins further up than Streamlit's own.
 _STYLE = "<style>.stMainBlockContainer { padding-top: 2rem; } h1 { font-size: 1.9rem !important; }</style>"
 
@@ -90,7 +93,7 @@ def _show(service: Service, participant: Participant, texts: Texts, page: Page) 
         if component.mount_level_check(texts.player, key=f"level-{participant.id}"):
             done()
     elif page.kind == "headphones":
-        _show_headphone_check(participant, texts, done)
+        _show_headphone_check(service, participant, texts, done)
     elif page.kind == "comments":
         st.title(pages["comments"])
         comments = st.text_area(pages["comments_label"], max_chars=5000)
@@ -124,25 +127,29 @@ def _show_trial(service: Service, participant: Participant, texts: Texts, page: 
         lacks = protocol.finish_trial(service, participant, finished)
         if lacks:
             labels = sorted({*lacks.unplayed, *lacks.unrated})
-            st.warning(texts.pages["missing"].format(labels=", ".join(labels)))
+            missing = texts.pages["missing"].format(labels=", ".join(labels))
+            st.warning(missing if labels else texts.player["missing_top"])
         else:
             st.rerun()
 
 
-def _show_headphone_check(participant: Participant, texts: Texts, done: Callable[[object], None]) -> None:
+def _show_headphone_check(
+    service: Service, participant: Participant, texts: Texts, done: Callable[[object], None]
+) -> None:
     st.title(texts.pages["headphones"])
-    n_tries = st.session_state.setdefault("headphone_checks", 1)
+    # Kept in the database, so that a reload of the page gives nobody further tries.
+    n_tries = participant.steps.get(_FAILED_CHECKS, {}).get("result", 0) + 1
     if st.session_state.get("headphones_failed"):
         st.warning(texts.pages["headphones_failed"])
         if st.button(texts.pages["again"], type="primary"):
             st.session_state["headphones_failed"] = False
-            st.session_state["headphone_checks"] = n_tries + 1
             st.rerun()
         return
     n_right = component.mount_headphone_check(texts.player, key=f"headphones-{participant.id}-{n_tries}")
     if n_right is None:
         return
     if n_right < component.HEADPHONE_PASS and n_tries < MAX_HEADPHONE_CHECKS:
+        service.store.mark_step(participant.id, _FAILED_CHECKS, n_tries)
         st.session_state["headphones_failed"] = True
         st.rerun()
     done({"n_right": n_right, "n_tries": n_tries})

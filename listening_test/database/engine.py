@@ -61,11 +61,6 @@ def for_writing(engine: Engine) -> Engine:
     return engine.execution_options(begin="BEGIN IMMEDIATE")
 
 
-def insert_new(session: Session, model: type[Base], values: Mapping[str, Any]) -> sqlalchemy.Executable:
-    """An insert that leaves a row of the same key as it is."""
-    return _insert(session, model).values(dict(values)).on_conflict_do_nothing()
-
-
 def upsert(
     session: Session,
     model: type[Base],
@@ -73,18 +68,21 @@ def upsert(
     key: str,
     updated: Sequence[str],
     newer_by: str | None = None,
+    among: str | None = None,
 ) -> sqlalchemy.Executable:
     """An insert that updates the columns ``updated`` of the row of the same ``key``.
 
     Args:
-        newer_by: a column; the row is only updated where its value is smaller than the new one.
+        newer_by, among: columns; a row of the same ``among`` is only updated where its ``newer_by`` is smaller.
     """
     statement = _insert(session, model).values(dict(values))
     columns = model.__table__.c
+    if newer_by and among:
+        is_newer = (columns[newer_by] < statement.excluded[newer_by]) | (columns[among] != statement.excluded[among])
     return statement.on_conflict_do_update(
         index_elements=[key],
         set_={name: statement.excluded[name] for name in updated},
-        where=columns[newer_by] < statement.excluded[newer_by] if newer_by else None,
+        where=is_newer if newer_by and among else None,
     )
 
 

@@ -153,13 +153,17 @@ class Stimulus(Base):
 
 
 class Answer(Base):
-    """The newest judgement of a stimulus. Of several in a trial of ab or abx, the one of the highest ``seq`` counts."""
+    """The newest judgement of a stimulus, sent by ``page`` as its number ``seq``.
+
+    Of several in a trial of ab or abx, the one that arrived last (``at``) counts.
+    """
 
     __tablename__ = "answers"
 
     stimulus_id: Mapped[str] = mapped_column(ForeignKey("stimuli.id", ondelete="CASCADE"), primary_key=True)
     trial_id: Mapped[str] = mapped_column(ForeignKey("trials.id", ondelete="CASCADE"), index=True)
     value: Mapped[float]
+    page: Mapped[str] = mapped_column(default="")
     seq: Mapped[int]
     at: Mapped[float] = mapped_column(default=time.time)
 
@@ -168,6 +172,7 @@ class Event(Base):
     """What the player reports: play, switch, pause, seek, loop, underrun, ..., and each value an answer ever had.
 
     Attributes:
+        page: of the browser that sent it; ``seq`` is its number among what that page sent.
         position: in the excerpt, samples.
         at_ms: by the browser's clock; ``at`` is when the server took it.
     """
@@ -175,6 +180,7 @@ class Event(Base):
     __tablename__ = "events"
 
     participant_id: Mapped[int] = mapped_column(ForeignKey("participants.id", ondelete="CASCADE"), primary_key=True)
+    page: Mapped[str] = mapped_column(primary_key=True, default="")
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
     trial_id: Mapped[str | None] = mapped_column(ForeignKey("trials.id", ondelete="CASCADE"), index=True)

@@ -50,7 +50,10 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One line of a save. ``kind`` is ``answer`` or ``event``; ``trial`` and ``stimulus`` are the ids listeners see."""
+    """One line of a save. ``kind`` is ``answer`` or ``event``; ``trial`` and ``stimulus`` are the ids listeners see.
+
+    ``page`` tells apart pages that are open at once, each of which counts its own ``seq``: each pair is stored once.
+    """
 
     seq: int
     kind: str
@@ -60,6 +63,7 @@ class Change:
     value: float | str | None
     position: int | None
     at_ms: float
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -281,7 +285,9 @@ class Store:
     def answers(self, trial_id: str) -> list[Answer]:
         """The answers of a trial, the newest last."""
         with self.reading() as session:
-            return list(session.scalars(select(Answer).where(Answer.trial_id == trial_id).order_by(Answer.seq)))
+            return list(
+                session.scalars(select(Answer).where(Answer.trial_id == trial_id).order_by(Answer.at, Answer.seq))
+            )
 
     def played(self, trial_id: str) -> set[str]:
         """The ids of the stimuli of a trial that have been heard."""
@@ -313,6 +319,8 @@ class Store:
     def save(self, token: str, study_id: int, changes: Sequence[Change]) -> int:
         """Store changes, in one transaction; what is stored already is left as it is.
 
+        Of two pages open at once the answer that arrives last counts; of one page, that of the highest number.
+
         Args:
             changes: of which all trials and stimuli must be this participant's.
 
@@ -323,7 +331,9 @@ class Store:
             RefusedError: unknown token (403); paused, closed or finished (409); a foreign trial or stimulus (403).
         """
         with self._writing() as session:
-            found = select(Participant.id, Participant.finished_at, Participant.seq, StudyRow.state)
+            found = select(
+                Participant.id, Participant.finished_at, Participant.seq, Participant.seen_at, StudyRow.state
+            )
             row = session.execute(
                 found.join(StudyRow, Participant.study_id == StudyRow.id)
                 .where(Participant.token == token, Participant.study_id == study_id)
@@ -333,9 +343,11 @@ class Store:
                 raise RefusedError(403, "this link is not known here")
             if row.state != "open" or row.finished_at is not None:
                 raise RefusedError(409, f"the test is {row.state if row.state != 'open' else 'finished'}")
-            _write_changes(session, row.id, changes, _open_trials(session, row.id, changes))
+            # Later than all before, whatever the clock says: the order of arrival decides which answer counts.
+            now = max(time.time(), row.seen_at + 1e-6)
+            _write_changes(session, row.id, changes, _open_trials(session, row.id, changes), now)
             seq = max([row.seq, *(change.seq for change in changes)])
-            session.execute(update(Participant).where(Participant.id == row.id).values(seq=seq, seen_at=time.time()))
+            session.execute(update(Participant).where(Participant.id == row.id).values(seq=seq, seen_at=now))
             return seq
 
     def save_device(self, token: str, study_id: int, device: Mapping[str, Any]) -> None:
@@ -366,15 +378,15 @@ class Store:
         )
         with self.reading() as session:
             rows = [Judged(*row) for row in session.execute(found)]
-        newest: dict[str, int] = {}
-        for row in rows:
-            newest[row.trial.id] = max(row.answer.seq, newest.get(row.trial.id, 0))
-        return [row for row in rows if "pair" not in row.trial.payload or row.answer.seq == newest[row.trial.id]]
+        newest: dict[str, Judged] = {}
+        for row in sorted(rows, key=lambda row: (row.answer.at, row.answer.seq)):
+            newest[row.trial.id] = row
+        return [row for row in rows if "pair" not in row.trial.payload or row is newest[row.trial.id]]
 
     def events(self, participant_id: int) -> list[Event]:
         """What the player reported of a participant, in order."""
         with self.reading() as session:
-            found = select(Event).where(Event.participant_id == participant_id).order_by(Event.seq)
+            found = select(Event).where(Event.participant_id == participant_id).order_by(Event.seq, Event.at)
             return list(session.scalars(found))
 
     def count_events(self, study_id: int, names: Sequence[str]) -> dict[int, dict[str, int]]:
@@ -466,12 +478,23 @@ def _open_trials(session: Session, participant_id: int, changes: Sequence[Change
     return {row.trial_id for row in found if row.done_at is None}
 
 
-def _write_changes(session: Session, participant_id: int, changes: Sequence[Change], open_trials: set[str]) -> None:
-    """Every change becomes an event; an answer also the trial's answer, unless it comes after the trial's end."""
-    now = time.time()
+def _write_changes(
+    session: Session, participant_id: int, changes: Sequence[Change], open_trials: set[str], now: float
+) -> None:
+    """Every new change becomes an event; an answer also the trial's answer, unless it comes after the trial's end."""
+    stored = select(Event.page, Event.seq).where(
+        Event.participant_id == participant_id,
+        Event.page.in_({change.page for change in changes}),
+        Event.seq.in_({change.seq for change in changes}),
+    )
+    known = {(page, seq) for page, seq in session.execute(stored)}
     for change in sorted(changes, key=lambda change: change.seq):
+        if (change.page, change.seq) in known:
+            continue
+        known.add((change.page, change.seq))
         event = {
             "participant_id": participant_id,
+            "page": change.page,
             "seq": change.seq,
             "name": "answer" if change.kind == "answer" else change.name,
             "trial_id": change.trial,
@@ -481,15 +504,17 @@ def _write_changes(session: Session, participant_id: int, changes: Sequence[Chan
             "at_ms": change.at_ms,
             "at": now,
         }
-        session.execute(engines.insert_new(session, Event, event))
+        session.execute(insert(Event), [event])
         if change.kind == "answer" and change.trial in open_trials:
             answer = {
                 "stimulus_id": change.stimulus,
                 "trial_id": change.trial,
                 "value": change.value,
+                "page": change.page,
                 "seq": change.seq,
                 "at": now,
             }
+            updated = ("value", "page", "seq", "at")
             session.execute(
-                engines.upsert(session, Answer, answer, "stimulus_id", ("value", "seq", "at"), newer_by="seq")
+                engines.upsert(session, Answer, answer, "stimulus_id", updated, newer_by="seq", among="page")
             )

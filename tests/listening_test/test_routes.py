@@ -47,6 +47,25 @@ def test_newest_answer_stays_and_saves_are_idempotent(client: TestClient, servic
     assert [row.value for row in service.store.answers(trial.id)] == [80.0]
 
 
+def test_two_pages_on_one_link_lose_nothing(client: TestClient, service: Service) -> None:
+    participant = protocol.begin(service)
+    trial = service.store.trials(participant.id)[1]
+
+    def save(page: str, seq: int, value: float, n: int = 0) -> None:
+        change = {**answer(trial, seq, value, n), "page": page}
+        reply = client.post("/api/save", json={"token": participant.token, "changes": [change]})
+        assert reply.json()["acknowledged"] >= seq
+
+    save("desk", 7, 70.0)
+    save("phone", 7, 20.0)  # the same number
+    save("phone", 8, 30.0, n=1)
+    save("desk", 3, 60.0, n=1)  # a lower one, never seen before
+    save("desk", 7, 70.0)  # sent again, as its answer was lost: no newer than it was
+    values = {row.stimulus_id: row.value for row in service.store.answers(trial.id)}
+    assert values == {trial.graded[0].id: 20.0, trial.graded[1].id: 60.0}
+    assert len(service.store.events(participant.id)) == 4
+
+
 def test_audio_is_refused_to_others_and_headers_tell_nothing(client: TestClient, service: Service) -> None:
     participant, other = protocol.begin(service), protocol.begin(service)
     trial = service.store.trials(participant.id)[0]

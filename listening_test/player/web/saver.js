@@ -1,5 +1,6 @@
 // No answer is lost: each change gets the next number, is kept in the browser until the server has it, and is sent
-// again after any failure, reload or restart of the browser.
+// again after any failure, reload or restart of the browser. A name of the page goes with each number, so that two
+// devices on one link do not take each other's changes for their own.
 
 const BATCH = 100;
 const DRAFT_MS = 150;
@@ -8,6 +9,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 // Answers that no repetition would change.
 const FINAL = new Set([400, 401, 403, 409, 413]);
+
+const LAST = "flowmac-listening-test-last-";
 
 const savers = new Map();
 
@@ -27,6 +30,7 @@ export class Saver extends EventTarget {
     super();
     this.api = api;
     this.token = token;
+    this.page = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.seq = 0;
     this.queue = [];
     this.drafts = new Map();
@@ -45,6 +49,7 @@ export class Saver extends EventTarget {
   put(change) {
     if (change.kind === "answer") this.dropDraft(change.stimulus);
     const numbered = { stimulus: null, name: null, value: null, position: null, ...change };
+    numbered.page = this.page;
     numbered.seq = ++this.seq;
     numbered.at_ms = Date.now();
     this.queue.push(numbered);
@@ -114,8 +119,11 @@ export class Saver extends EventTarget {
       if (response.status !== 200) return response.status;
       const { acknowledged } = await response.json();
       if (!(acknowledged >= changes[0].seq)) return 0;
-      this.queue = this.queue.filter((change) => change.seq > acknowledged);
-      this.keep((store) => store.delete(IDBKeyRange.bound([this.token, 0], [this.token, acknowledged])));
+      // The server stores all of a request or nothing.
+      this.seq = Math.max(this.seq, acknowledged);
+      this.queue = this.queue.filter((change) => !changes.includes(change));
+      this.keep((store) => changes.forEach(({ page, seq }) => store.delete([this.token, page, seq])));
+      this.remember([]);
       return 200;
     } catch {
       return 0;
@@ -126,7 +134,27 @@ export class Saver extends EventTarget {
   beacon() {
     this.putDrafts();
     if (this.queue.length && this.state !== "refused") {
+      this.remember(this.queue);
       navigator.sendBeacon(`${this.api}/save`, this.body(this.queue.slice(0, BATCH)));
+    }
+  }
+
+  /** Keeps changes at once: the last write to IndexedDB may not outlive the page. None forgets them. */
+  remember(changes) {
+    try {
+      if (changes.length) localStorage.setItem(LAST + this.token, JSON.stringify(changes));
+      else localStorage.removeItem(LAST + this.token);
+    } catch {
+      // Some private windows have none.
+    }
+  }
+
+  /** What `remember` kept. */
+  remembered() {
+    try {
+      return JSON.parse(localStorage.getItem(LAST + this.token)) ?? [];
+    } catch {
+      return [];
     }
   }
 
@@ -140,16 +168,18 @@ export class Saver extends EventTarget {
   }
 
   async restore() {
+    const kept = new Map(this.remembered().map((change) => [`${change.page} ${change.seq}`, change]));
     try {
       this.database = await open();
-      const mine = IDBKeyRange.bound([this.token, 0], [this.token, Infinity]);
-      const kept = await done(this.database.transaction("changes").objectStore("changes").getAll(mine));
-      this.queue = kept.map(({ token, ...change }) => change);
-      this.seq = this.queue.at(-1)?.seq ?? 0;
+      const mine = IDBKeyRange.bound([this.token], [this.token, []]);
+      const stored = await done(this.database.transaction("changes").objectStore("changes").getAll(mine));
+      for (const { token, ...change } of stored) kept.set(`${change.page} ${change.seq}`, change);
     } catch {
       // Some private windows have no IndexedDB: changes are then kept by the page alone.
       this.database = null;
     }
+    this.queue = [...kept.values()].sort((a, b) => a.at_ms - b.at_ms || a.seq - b.seq);
+    this.seq = Math.max(0, ...this.queue.map(({ seq }) => seq));
   }
 
   keep(action) {
@@ -162,8 +192,8 @@ export class Saver extends EventTarget {
 }
 
 function open() {
-  const request = indexedDB.open("flowmac-listening-test", 1);
-  request.onupgradeneeded = () => request.result.createObjectStore("changes", { keyPath: ["token", "seq"] });
+  const request = indexedDB.open("flowmac-listening-test-changes", 1);
+  request.onupgradeneeded = () => request.result.createObjectStore("changes", { keyPath: ["token", "page", "seq"] });
   return done(request);
 }
 

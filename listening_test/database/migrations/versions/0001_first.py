@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("stimulus_id", sa.String(), nullable=False),
         sa.Column("trial_id", sa.String(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("page", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -110,6 +111,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("participant_id", sa.Integer(), nullable=False),
+        sa.Column("page", sa.String(), nullable=False),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("trial_id", sa.String(), nullable=True),
@@ -125,7 +127,7 @@ def upgrade() -> None:
             ["stimulus_id"], ["stimuli.id"], name=op.f("fk_events_stimulus_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_events_trial_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("participant_id", "seq", name=op.f("pk_events")),
+        sa.PrimaryKeyConstraint("participant_id", "page", "seq", name=op.f("pk_events")),
     )
     op.create_index(op.f("ix_events_trial_id"), "events", ["trial_id"], unique=False)
 

@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,12 @@ def ratings_csv(ratings: Iterable[Rating]) -> str:
         names = (rating.listener, rating.item, rating.condition)
         writer.writerow((*names, score, rating.role, rating.category, rating.repeat, simulated))
     return buffer.getvalue()
+
+
+def slug(text: str) -> str:
+    """The id that a test gives to what is called ``text``: lower case, dashes for all that an id cannot have."""
+    plain = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:60]
+    return plain or "unnamed"
 
 
 def check_ratings(ratings: Sequence[Rating], source: str, lines: Sequence[int] | None = None) -> None:

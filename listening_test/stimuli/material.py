@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from benchmarks.results import Row, read_rows
 from flowmac.errors import SettingError, unknown_name
-from listening_test.ratings import Role
+from listening_test.ratings import Role, slug
 from listening_test.study import Condition
 
 #: The id of the (hidden) reference, and the key of its file.
@@ -65,12 +64,6 @@ class Material:
 def n_items_wanted(n_systems: int) -> int:
     """The number of items that BS.1534-3 asks for."""
     return max(MIN_ITEMS, math.ceil(ITEMS_PER_SYSTEM * n_systems))
-
-
-def slug(text: str) -> str:
-    """``text`` as an id: lower case, dashes in place of all that an id cannot have."""
-    plain = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[:60]
-    return plain or "unnamed"
 
 
 def from_run(

@@ -16,9 +16,9 @@ import pydantic
 
 from benchmarks.yaml_lines import Lines, explain, read_yaml
 from flowmac.errors import SettingError
-from listening_test.ratings import WEBMUSHRA_ROLES, Role
+from listening_test.ratings import WEBMUSHRA_ROLES, Role, slug
 from listening_test.stimuli.check import stimulus_path
-from listening_test.stimuli.material import REFERENCE, Material, Recording, reference_condition, slug
+from listening_test.stimuli.material import REFERENCE, Material, Recording, reference_condition
 from listening_test.study import Condition, Method, Procedure, Question
 
 #: Points of the scale of ITU-T P.800; a Likert page with another number of answers is no ACR trial.

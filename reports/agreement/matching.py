@@ -1,20 +1,21 @@
 """The scores of a sweep and the ratings of a listening test as tables of the same items and conditions.
 
 An item of the ratings is the clip of that id. A condition of the ratings is the condition of the sweep with that label
-or spec_id; the hidden reference is matched by its role. Where the two use other names, the YAML file beside the ratings
-says which is which (``items`` and ``conditions``, null for one that the sweep does not have).
+or spec_id, or with the id that a test makes of the label; the hidden reference is matched by its role. Where the two
+use other names, the YAML file beside the ratings says which is which (``items`` and ``conditions``, null for one that
+the sweep does not have).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from flowmac.errors import SettingError
-from listening_test.ratings import Role
+from listening_test.ratings import Role, slug
 from reports.conditions import Condition, ordered_categories
 from reports.metric_info import MetricInfo
 from reports.statistics.cube import Cube, FloatArray
@@ -83,11 +84,11 @@ def match(
     _refuse_unknown(condition_names, cube.conditions, "condition")
     clips = {clip.id: clip for clip in found.clips}
     left_out: list[str] = []
-    items = _matched(cube.items, {name: name for name in clips}, item_names, "item", left_out)
+    items = _matched(cube.items, {name: name for name in clips}, {**_by_id(clips), **item_names}, "item", left_out)
     of_sweep = {own.spec_id: own for own in found.conditions} | {own.label: own for own in found.conditions}
     reference = next((own.label for own in found.conditions if own.role == "reference"), None)
     known = {name: own.spec_id for name, own in of_sweep.items()}
-    names = dict(condition_names)
+    names = {**_by_id(own.label for own in found.conditions), **condition_names}
     for name in cube.conditions:
         if name in names or name in known:
             continue
@@ -158,6 +159,11 @@ def _matched(
     if not found:
         raise SettingError(f"no {kind} of the ratings is left to compare with the sweep")
     return found
+
+
+def _by_id(names: Iterable[str]) -> dict[str, str | None]:
+    """The sweep's name behind each id that `flowmac listen build` makes of one, where the two differ."""
+    return {slug(name): name for name in names if slug(name) != name}
 
 
 def _refuse_unknown(names: Mapping[str, str | None], graded: Sequence[str], kind: str) -> None:

@@ -13,9 +13,10 @@ import soundfile
 from benchmarks.metrics.align import find_delay_s
 from flowmac.audio import read_audio
 from flowmac.errors import SettingError
+from listening_test.ratings import slug
 from listening_test.stimuli.build import PEAK_DB, Options, build_test
 from listening_test.stimuli.check import check_test
-from listening_test.stimuli.material import Material, choose_items, from_folders, from_run, slug
+from listening_test.stimuli.material import Material, choose_items, from_folders, from_run
 from listening_test.stimuli.study_file import COMMENTS
 from listening_test.study import Design, Procedure, Study, read_study
 from tests.listening_test.bad_tests import RATE_HZ, signal, write_folders

@@ -71,6 +71,11 @@ def test_an_id_serves_as_well_as_a_label(found: Tables) -> None:
     assert matched.of_sweep[matched.conditions.index(spec_id)].label == "Opus 6 kbit/s"
 
 
+def test_an_id_that_a_test_made_of_a_label_serves_too(found: Tables) -> None:
+    matched = matched_with(found, renamed(RATINGS, "Opus 6 kbit/s", "opus-6-kbit-s"))
+    assert matched.of_sweep[matched.conditions.index("opus-6-kbit-s")].label == "Opus 6 kbit/s"
+
+
 def test_the_hidden_reference_is_known_by_its_role_and_own_anchors_may_be_absent(found: Tables) -> None:
     ratings = renamed(renamed(RATINGS, "Hidden reference", "reference"), "7 kHz anchor", "anchor70")
     matched = matched_with(found, ratings)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from flowmac.errors import SettingError
+from listening_test.ratings import read_csv_text
 
 JudgementMethod = Literal["abx", "ab", "acr", "dcr"]
 METHODS: tuple[JudgementMethod, ...] = get_args(JudgementMethod)
@@ -71,12 +72,7 @@ def read_judgements(path: Path) -> list[Judgement]:
         SettingError: no such file, no judgement in it, a column is missing, or a row is not valid; the message has the
             file, the line and what was expected.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SettingError(f"{path}: is no text in UTF-8; export the judgements as CSV") from error
+    text = read_csv_text(path, "judgements")
     reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
     missing = [name for name in _REQUIRED if name not in (reader.fieldnames or [])]
     if missing:

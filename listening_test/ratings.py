@@ -73,12 +73,7 @@ def read_ratings(path: Path) -> list[Rating]:
         SettingError: no such file, no rating in it, a column is missing, or a row is not valid; the message has the
             file, the line and what was expected.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SettingError(f"{path}: is no text in UTF-8; export the ratings as CSV") from error
+    text = read_csv_text(path, "ratings")
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
     columns = [name.strip() for name in reader.fieldnames or []]
     reader.fieldnames = columns
@@ -101,6 +96,20 @@ def read_ratings(path: Path) -> list[Rating]:
         numbered = [(line, _from_row(f"{path}, line {line}", row)) for line, row in lines]
     check_ratings([rating for _, rating in numbered], str(path), [line for line, _ in numbered])
     return [rating for _, rating in numbered]
+
+
+def read_csv_text(path: Path, content: str) -> str:
+    """The text of a CSV that holds ``content``, such as ratings.
+
+    Raises:
+        SettingError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{path}: is no text in UTF-8; export the {content} as CSV") from error
 
 
 def write_ratings(path: Path, ratings: Sequence[Rating]) -> None:

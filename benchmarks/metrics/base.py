@@ -109,6 +109,16 @@ def measure(metric: Metric, reference: Waveform, degraded: Waveform, category: s
     return _score(metric, Pair(reference, degraded), category)
 
 
+class SpeechJudge(Metric):
+    """A metric that hears the decoded speech alone, by a network whose weights come inside its package."""
+
+    sample_rate_hz = 16000
+    speech_only = True
+    needs_reference = False
+    min_duration_s = 0.5
+    extra = "neural"
+
+
 def measure_all(metrics: Iterable[Metric], reference: Waveform, degraded: Waveform, category: str) -> dict[str, Score]:
     """Apply metrics to an aligned pair, which is resampled once for each rate.
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.metrics.base import Metric
+from benchmarks.metrics.base import SpeechJudge
 from flowmac.audio import FULL_SCALE, FloatArray
 
 #: DNSMOS hears windows of this length, a second apart; shorter recordings are doubled until they fill one.
@@ -30,7 +30,7 @@ POLYNOMIALS = {
 N_LISTENERS = 15
 
 
-class DnsmosOverall(Metric):
+class DnsmosOverall(SpeechJudge):
     """DNSMOS P.835, overall quality: trained on noise suppression.
 
     Hears noise well and the artefacts of codecs badly: a check that nothing is noisy, not a ranking of codecs.
@@ -40,13 +40,8 @@ class DnsmosOverall(Metric):
     label = "DNSMOS overall"
     unit = "MOS"
     worst, best = 1.0, 5.0
-    sample_rate_hz = 16000
-    speech_only = True
-    needs_reference = False
-    min_duration_s = 0.5
     modules = ("speechmos", "onnxruntime")
     distribution = "speechmos"
-    extra = "neural"
     method = "P.835 model, windows of 9.01 s"
     citation = "Reddy, Gopal & Cutler, DNSMOS P.835, ICASSP 2022"
 
@@ -77,7 +72,7 @@ class DnsmosBackground(DnsmosOverall):
     scale = "background"
 
 
-class PlcMos(Metric):
+class PlcMos(SpeechJudge):
     """PLCMOS v2: trained on concealed packet loss, and so on speech that a network made up.
 
     Hears codec artefacts better than DNSMOS does. Its imagined listeners are the same 15 for every recording.
@@ -87,13 +82,8 @@ class PlcMos(Metric):
     label = "PLCMOS"
     unit = "MOS"
     worst, best = 1.0, 5.0
-    sample_rate_hz = 16000
-    speech_only = True
-    needs_reference = False
-    min_duration_s = 0.5
     modules = ("speechmos", "onnxruntime")
     distribution = "speechmos"
-    extra = "neural"
     method = "v2, 15 listeners, seed 0"
     citation = "Diener et al., PLCMOS - A Data-driven Non-intrusive Metric for PLC Algorithms, Interspeech 2023"
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.metrics.base import Metric, stand_in_module
+from benchmarks.metrics.base import SpeechJudge, stand_in_module
 from flowmac.audio import FloatArray
 
 
-class DistillMos(Metric):
+class DistillMos(SpeechJudge):
     """Distill-MOS: a small network that predicts the mean opinion score of speech.
 
     Hears artefacts that full-reference metrics pass over. It has a floor and a ceiling of its own for every recording:
@@ -26,13 +26,8 @@ class DistillMos(Metric):
     label = "Distill-MOS"
     unit = "MOS"
     worst, best = 1.0, 5.0
-    sample_rate_hz = 16000
-    speech_only = True
-    needs_reference = False
-    min_duration_s = 0.5
     modules = ("distillmos",)
     distribution = "distillmos"
-    extra = "neural"
     method = "no reference"
     citation = (
         "Stahl & Gamper, Distillation and Pruning for Scalable Self-Supervised Speech Quality Assessment, ICASSP 2025"
@@ -59,7 +54,7 @@ def _network() -> Any:
     return model.eval()
 
 
-class SpeechShare(Metric):
+class SpeechShare(SpeechJudge):
     """Speech share: how much of the decoded recording a voice activity detector takes for speech.
 
     Compare with the share of the hidden reference: less means words lost, more means noise that passes for speech.
@@ -69,13 +64,8 @@ class SpeechShare(Metric):
     label = "speech share"
     unit = "%"
     worst, best = 0.0, 100.0
-    sample_rate_hz = 16000
-    speech_only = True
-    needs_reference = False
-    min_duration_s = 0.5
     modules = ("silero_vad", "onnxruntime")
     distribution = "silero-vad"
-    extra = "neural"
     method = "frames of 32 ms, probability 0.5"
     citation = "Silero Team, Silero VAD, github.com/snakers4/silero-vad"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ import pytest
 from listening_test.database.store import Store
 from listening_test.server import open_service
 from listening_test.service import Service
-from tests.listening_test.conftest import Server, write_study
+from tests.listening_test.conftest import write_study
+from tests.listening_test.servers import Server, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,16 +41,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, S
         completion={"url": "https://example.org/back"},
         procedure={"break_after_trials": 1},
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Server(folder, None, port).start()
-    try:
+    with serving(folder) as server:
         service = open_service(folder, is_public=True)
         with service.store:
             yield server, service
-    finally:
-        server.kill()
 
 
 def scan(page: Page, name: str) -> list[str]:

@@ -19,7 +19,7 @@ from listening_test.password import Throttle, hash_password
 from listening_test.results import Results, open_or_begin
 from listening_test.service import Service, set_current
 from listening_test.simulate import Behaviour, running, simulate
-from tests.listening_test.load import running_server
+from tests.listening_test.servers import serving
 from tests.listening_test.tiny_test import write_tiny_test
 
 PASSWORD = "let me in please"
@@ -104,12 +104,12 @@ def test_invitations_and_their_links(served: Results) -> None:
 @pytest.mark.browser
 def test_one_persons_data_goes_and_the_others_stay(browser: Browser, done: Path, tmp_path: Path) -> None:
     test = shutil.copytree(done, tmp_path / "test")
-    with running_server(test, None) as url, open_or_begin(test) as results:
+    with serving(test) as server, open_or_begin(test) as results:
         service = Service(results.study, test, results.store, results.study_id, is_public=True)
         person = protocol.begin(service, None, {"PROLIFIC_PID": "5f3a9c"})
         page = browser.new_page()
         page.set_default_timeout(1000 * TIMEOUT_S)
-        page.goto(f"{url}admin")
+        page.goto(f"{server.url}/admin")
         page.get_by_label("Password").first.fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.get_by_role("tab", name="Delete data").click()

@@ -6,7 +6,6 @@ import base64
 import http.client
 import itertools
 import shutil
-import socket
 import time
 import urllib.parse
 from collections import defaultdict
@@ -22,7 +21,8 @@ from listening_test import protocol
 from listening_test.database.models import Trial
 from listening_test.server import open_service
 from listening_test.service import Service
-from tests.listening_test.conftest import Server, write_study
+from tests.listening_test.conftest import write_study
+from tests.listening_test.servers import Server, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
@@ -67,16 +67,10 @@ def write_hidden(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Service]]:
     folder = write_hidden(tmp_path_factory.mktemp("blind") / "Qz-folder")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Server(folder, None, port).start()
-    try:
+    with serving(folder) as server:
         service = open_service(folder, is_public=True)
         with service.store:
             yield server, service
-    finally:
-        server.kill()
 
 
 def traces(folder: Path) -> dict[str, list[bytes]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.listening_test.load import measure, postgres, postgres_programs
+from tests.listening_test.load import measure
+from tests.listening_test.servers import postgres_cluster, postgres_programs
 from tests.listening_test.tiny_test import ROLES, write_tiny_test
 
 N_LISTENERS = 40
@@ -36,7 +37,9 @@ def test_forty_listeners_on_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL's server is not installed")
 def test_forty_listeners_on_postgresql(tmp_path: Path) -> None:
-    with postgres() as url:
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL's server is not installed")
+    with postgres_cluster(programs, is_durable=True) as url:
         check(write_tiny_test(tmp_path, design={"items_per_listener": N_ITEMS}), url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from listening_test import protocol
 from listening_test.database.store import Store
 from listening_test.player.routes import version
 from listening_test.server import open_service
+from tests.listening_test.servers import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -40,9 +40,7 @@ def get(url: str) -> tuple[int, bytes]:
 @pytest.mark.browser
 @pytest.mark.slow
 def test_below_a_base_path(browser: Browser, small_study: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([sys.executable, "-c", CODE, str(small_study), str(port)])
     root = f"http://127.0.0.1:{port}/test"
     try:

@@ -13,6 +13,7 @@ import soundfile
 
 from benchmarks.codecs import CODECS
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.base import Metric
 from benchmarks.registry import Registry
 from flowmac.audio import FloatArray, Waveform, read_audio
 
@@ -100,3 +101,12 @@ def flowmac(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Finished(status, captured.out, captured.err)
 
     return run
+
+
+def make_metric(name: str) -> Metric:
+    """A metric that can run; the test is skipped where its package is absent."""
+    metric = METRICS.get(name)
+    missing = metric.missing()
+    if missing:
+        pytest.skip(missing)
+    return metric()

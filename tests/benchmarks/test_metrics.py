@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics import METRICS
-from benchmarks.metrics.base import NOT_INSTALLED, Metric, measure, measure_all
+from benchmarks.metrics.base import NOT_INSTALLED, measure, measure_all
 from benchmarks.metrics.pair import Pair
 from benchmarks.metrics.signal import LogMelDistance, SiSdr
 from flowmac.audio import Waveform
+from tests.benchmarks.conftest import make_metric
 
 from .conftest import babble
 
@@ -37,14 +38,6 @@ NOT_OF_NOISE = {"bandwidth", "speech_share", "dnsmos_overall", "dnsmos_signal", 
 def excerpt(speech: Waveform) -> Waveform:
     """Some two seconds of speech; doubled twice, they fill DNSMOS's window once."""
     return Waveform(speech.samples[:, : round(2.3 * speech.sample_rate_hz)], speech.sample_rate_hz)
-
-
-def make(name: str) -> Metric:
-    metric = METRICS.get(name)
-    missing = metric.missing()
-    if missing:
-        pytest.skip(missing)
-    return metric()
 
 
 def noisy(waveform: Waveform, snr_db: float) -> Waveform:
@@ -80,7 +73,7 @@ def test_declarations_load_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_recordings_reach_the_ceiling(name: str, excerpt: Waveform) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     score = measure(metric, excerpt, excerpt, "speech")
     assert score.failure is None
     assert score.value is not None
@@ -92,7 +85,7 @@ def test_equal_recordings_reach_the_ceiling(name: str, excerpt: Waveform) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_score_falls_with_the_signal_to_noise_ratio(name: str, excerpt: Waveform) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     ratios_db = (40, 25, 10) if name in MILD_NOISE_ONLY else (40, 25, 10, -5)
     scores = [measure(metric, excerpt, noisy(excerpt, snr_db), "speech") for snr_db in ratios_db]
     values = [score.value for score in scores if score.value is not None]
@@ -110,7 +103,7 @@ def test_score_falls_with_the_signal_to_noise_ratio(name: str, excerpt: Waveform
 @pytest.mark.parametrize("name", NAMES)
 def test_score_does_not_depend_on_the_common_sample_rate(name: str, excerpt: Waveform) -> None:
     """The pair is brought to the metric's rate, whatever it came in."""
-    metric = make(name)
+    metric = make_metric(name)
     degraded = noisy(excerpt, 20)
     value = measure(metric, excerpt, degraded, "speech").value
     other = measure(metric, excerpt, degraded.resampled(48000), "speech").value
@@ -119,7 +112,7 @@ def test_score_does_not_depend_on_the_common_sample_rate(name: str, excerpt: Wav
 
 @pytest.mark.parametrize("name", NAMES)
 def test_speech_metrics_judge_speech_alone(name: str, excerpt: Waveform) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     for category in ("music", "mixed", "environment", "unknown"):
         if metric.speech_only:
             failure = measure(metric, excerpt, excerpt, category).failure
@@ -134,7 +127,7 @@ def test_metrics_of_all_audio_judge_music(excerpt: Waveform) -> None:
 
 @pytest.mark.parametrize("name", ["log_mel", "si_sdr", "estoi", "zimtohrli", "mr_stft", "modulation", "bandwidth"])
 def test_channels_are_scored_apart_and_averaged(name: str, excerpt: Waveform) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     left, right = excerpt, Waveform(excerpt.samples[:, ::-1], excerpt.sample_rate_hz)
     bad_left, bad_right = noisy(left, 20), noisy(right, 0)
     alone = [measure(metric, a, b, "speech").value or 0 for a, b in ((left, bad_left), (right, bad_right))]
@@ -148,7 +141,7 @@ def test_channels_are_scored_apart_and_averaged(name: str, excerpt: Waveform) ->
 
 
 def test_metrics_of_a_row_share_one_resampling(excerpt: Waveform) -> None:
-    metrics = [make(name) for name in ("log_mel", "modulation", "si_sdr")]
+    metrics = [make_metric(name) for name in ("log_mel", "modulation", "si_sdr")]
     degraded = noisy(excerpt, 20)
     scores = measure_all(metrics, excerpt, degraded, "speech")
     assert list(scores) == ["log_mel", "modulation", "si_sdr"]
@@ -159,7 +152,7 @@ def test_metrics_of_a_row_share_one_resampling(excerpt: Waveform) -> None:
 
 
 def test_version_names_implementation_variant_and_alignment() -> None:
-    version = make("pesq_wb").version()
+    version = make_metric("pesq_wb").version()
     assert version.startswith("pesq 0.")
     assert "without Corrigendum 2" in version
     assert version.endswith("alignment 2")

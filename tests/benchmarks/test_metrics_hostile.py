@@ -15,19 +15,12 @@ from benchmarks.metrics.base import Metric, measure
 from benchmarks.results import Score
 from flowmac.audio import FloatArray, Waveform
 from flowmac.errors import AudioError
+from tests.benchmarks.conftest import make_metric
 
 from .conftest import babble
 
 NAMES = METRICS.names()
 RATE_HZ = 24000
-
-
-def make(name: str) -> Metric:
-    metric = METRICS.get(name)
-    missing = metric.missing()
-    if missing:
-        pytest.skip(missing)
-    return metric()
 
 
 def mono(samples: FloatArray, sample_rate_hz: int = RATE_HZ) -> Waveform:
@@ -50,7 +43,7 @@ def sound() -> FloatArray:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("which", ["reference", "degraded", "both"])
 def test_silence_gives_a_reason(name: str, which: str, sound: FloatArray) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     heard, silence = mono(sound), mono(np.zeros_like(sound))
     pair = {"reference": (silence, heard), "degraded": (heard, silence), "both": (silence, silence)}[which]
     score = measure(metric, *pair, "speech")
@@ -66,7 +59,7 @@ def test_samples_that_are_not_finite_give_a_reason(name: str, bad: float, which:
     """A waveform refuses them when it is made; here they are written into it afterwards."""
     pair = [mono(sound.copy()), mono(sound.copy())]
     pair[which].samples[0, 1000] = bad
-    failure = measure(make(name), pair[0], pair[1], "speech").failure
+    failure = measure(make_metric(name), pair[0], pair[1], "speech").failure
     assert failure is not None
     assert failure.kind == "not_finite"
 
@@ -84,7 +77,7 @@ def test_an_empty_or_unfinished_recording_is_no_waveform(sound: FloatArray) -> N
 def test_short_recordings_give_a_number_or_a_reason(
     name: str, n_samples: int, sample_rate_hz: int, sound: FloatArray
 ) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     reference = mono(sound[4000 : 4000 + n_samples], sample_rate_hz)
     degraded = mono(reference.samples[0] + 0.01 * sound[:n_samples], sample_rate_hz)
     score = measure(metric, reference, degraded, "speech")
@@ -98,7 +91,7 @@ def test_short_recordings_give_a_number_or_a_reason(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ten_milliseconds_are_too_short(name: str, sound: FloatArray) -> None:
-    failure = measure(make(name), mono(sound[:240]), mono(sound[:240]), "speech").failure
+    failure = measure(make_metric(name), mono(sound[:240]), mono(sound[:240]), "speech").failure
     assert failure is not None
     assert failure.kind == "too_short"
 
@@ -107,7 +100,7 @@ def test_ten_milliseconds_are_too_short(name: str, sound: FloatArray) -> None:
 @pytest.mark.parametrize("n_channels", [(1, 2), (2, 1), (2, 3)])
 def test_different_numbers_of_channels_give_a_reason(name: str, n_channels: tuple[int, int], sound: FloatArray) -> None:
     reference, degraded = (Waveform(np.stack([sound] * n), RATE_HZ) for n in n_channels)
-    failure = measure(make(name), reference, degraded, "speech").failure
+    failure = measure(make_metric(name), reference, degraded, "speech").failure
     assert failure is not None
     assert failure.kind == "channels"
 
@@ -117,7 +110,7 @@ def test_different_numbers_of_channels_give_a_reason(name: str, n_channels: tupl
 def test_different_lengths_give_a_reason(name: str, cut_s: float, sound: FloatArray) -> None:
     shorter = sound[: -round(abs(cut_s) * RATE_HZ)]
     pair = (mono(sound), mono(shorter)) if cut_s > 0 else (mono(shorter), mono(sound))
-    failure = measure(make(name), *pair, "speech").failure
+    failure = measure(make_metric(name), *pair, "speech").failure
     assert failure is not None
     assert failure.kind == "unequal_length"
 
@@ -125,7 +118,7 @@ def test_different_lengths_give_a_reason(name: str, cut_s: float, sound: FloatAr
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_sample_rate_gives_a_reason(name: str, sound: FloatArray) -> None:
     """Samples at 24 kHz that claim to be at 16 kHz last longer than their reference."""
-    failure = measure(make(name), mono(sound), mono(sound, 16000), "speech").failure
+    failure = measure(make_metric(name), mono(sound), mono(sound, 16000), "speech").failure
     assert failure is not None
     assert failure.kind == "unequal_length"
 
@@ -147,7 +140,7 @@ HOSTILE: dict[str, Callable[[FloatArray], FloatArray]] = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", list(HOSTILE))
 def test_odd_signals_give_a_number_or_a_reason(name: str, kind: str, sound: FloatArray) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     odd = mono(HOSTILE[kind](sound))
     for pair in ((mono(sound), odd), (odd, mono(sound)), (odd, odd)):
         score = measure(metric, *pair, "speech")
@@ -156,7 +149,7 @@ def test_odd_signals_give_a_number_or_a_reason(name: str, kind: str, sound: Floa
 
 @pytest.mark.parametrize("name", ["log_mel", "si_sdr", "loudness_difference", "zimtohrli"])
 def test_a_channel_that_is_silent_on_both_sides_is_not_judged(name: str, sound: FloatArray) -> None:
-    metric = make(name)
+    metric = make_metric(name)
     degraded, silence = sound + 0.01 * babble(1.2, RATE_HZ, seed=1), np.zeros_like(sound)
     alone = measure(metric, mono(sound), mono(degraded), "music")
     reference = Waveform(np.stack([sound, silence]), RATE_HZ)
@@ -169,7 +162,7 @@ def test_a_channel_that_is_silent_on_both_sides_is_not_judged(name: str, sound: 
 @pytest.mark.parametrize("name", ["pesq_wb", "pesq_nb"])
 def test_many_utterances_do_not_end_the_process(name: str) -> None:
     """More than 50 in one call overrun an array in PESQ's C code."""
-    make(name)
+    make_metric(name)
     script = f"""
 import numpy as np
 from benchmarks.metrics import METRICS

@@ -19,7 +19,7 @@ from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import Solver, get_solver, n_steps
 from flowmac.streaming import windows
-from flowmac.vocoder.spectral import SpectralVocoder
+from flowmac.vocoder import Vocoder, build_vocoder
 
 #: Groups that are coded at a time, and those on either side that the networks see besides. They are fixed, so that
 #: the result does not depend on how much memory there is.
@@ -63,7 +63,7 @@ class Codec:
     Use `Codec.from_pretrained`. Nothing about the object changes in use; it may be shared.
     """
 
-    def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: SpectralVocoder, weights_sha256: str) -> None:
+    def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder, weights_sha256: str) -> None:
         self.config = config
         self.weights_sha256 = weights_sha256
         self.mel_codec = mel_codec.eval().requires_grad_(requires_grad=False)
@@ -81,7 +81,7 @@ class Codec:
         folder = checkpoint.find_model(name)
         config = checkpoint.read_model_config(folder)
         mel_codec = MelCodec(config)
-        vocoder = SpectralVocoder(config.mel, config.vocoder)
+        vocoder = build_vocoder(config.mel, config.vocoder)
         checkpoint.load_weights(mel_codec, folder / checkpoint.CODEC_FILE)
         checkpoint.load_weights(vocoder, folder / checkpoint.VOCODER_FILE)
         return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -49,8 +49,9 @@ class LatentConfig(Config):
     """Encoder, quantiser and mel decoder.
 
     ``group_frames`` mel frames are transformed together into as many latent vectors of ``vector_size`` coefficients;
-    each vector is coded by ``n_levels`` residual codebooks of 256 entries, one byte each. The networks beside the
-    transform have ``n_blocks`` blocks of ``width``; with 0 blocks the transform stands alone.
+    each vector is coded by ``n_levels`` residual codebooks of 256 entries, one byte each. The networks before and after
+    the transform have so many blocks of ``width`` on tokens of ``token_frames`` mel frames; with 0 blocks the transform
+    stands alone. ``tilt`` takes bits from high bands: the transform sees band f times (1 + (f / 3 kHz)^2)^(-tilt / 2).
     """
 
     group_frames: pydantic.PositiveInt = 16
@@ -59,7 +60,9 @@ class LatentConfig(Config):
     beam_width: pydantic.PositiveInt = 8
     encoder_blocks: pydantic.NonNegativeInt = 0
     decoder_blocks: pydantic.NonNegativeInt = 0
-    width: pydantic.PositiveInt = 384
+    token_frames: pydantic.PositiveInt = 4
+    width: pydantic.PositiveInt = 320
+    tilt: pydantic.NonNegativeFloat = 0.0
 
 
 class FlowConfig(Config):
@@ -70,13 +73,32 @@ class FlowConfig(Config):
     n_blocks: pydantic.PositiveInt = 8
 
 
-class VocoderConfig(Config):
-    """Mel to audio: magnitude network, mel corrections and iterations of fast Griffin-Lim."""
+class SpectralConfig(Config):
+    """Mel to audio by signal processing: magnitude network, mel corrections and iterations of fast Griffin-Lim."""
 
+    kind: Literal["spectral"] = "spectral"
     width: pydantic.PositiveInt = 320
     n_blocks: pydantic.PositiveInt = 6
     n_corrections: pydantic.NonNegativeInt = 3
     n_iterations: pydantic.PositiveInt = 32
+
+
+class RefinerConfig(Config):
+    """Mel to audio by ``start`` and a network that makes its signal sound real.
+
+    The network has ``n_blocks`` blocks of ``width`` on the frames of a short-time Fourier transform of its own, finer in
+    time than the mel.
+    """
+
+    kind: Literal["refiner"] = "refiner"
+    start: SpectralConfig = SpectralConfig()
+    width: pydantic.PositiveInt = 320
+    n_blocks: pydantic.PositiveInt = 5
+    n_fft: pydantic.PositiveInt = 1024
+    hop_samples: pydantic.PositiveInt = 256
+
+
+VocoderConfig = Annotated[SpectralConfig | RefinerConfig, pydantic.Field(discriminator="kind")]
 
 
 class DecodeDefaults(Config):
@@ -97,7 +119,7 @@ class CodecConfig(Config):
     mel: MelConfig = MelConfig()
     latent: LatentConfig = LatentConfig()
     flow: FlowConfig = FlowConfig()
-    vocoder: VocoderConfig = VocoderConfig()
+    vocoder: VocoderConfig = SpectralConfig()
     contrast: pydantic.NonNegativeFloat = 0.2
     decode: DecodeDefaults = DecodeDefaults()
 
@@ -107,11 +129,11 @@ class CodecConfig(Config):
 
     @pydantic.model_validator(mode="after")
     def _tokens_fill_groups(self) -> CodecConfig:
-        if self.latent.group_frames % self.flow.token_frames:
-            raise ValueError(
-                f"group_frames ({self.latent.group_frames}) must be a multiple of "
-                f"token_frames ({self.flow.token_frames})"
-            )
+        for part in (self.latent, self.flow):
+            if self.latent.group_frames % part.token_frames:
+                raise ValueError(
+                    f"group_frames ({self.latent.group_frames}) must be a multiple of token_frames ({part.token_frames})"
+                )
         return self
 
 

@@ -42,11 +42,11 @@ class Spectrum(nn.Module):
 
     window: Tensor
 
-    def __init__(self, config: MelConfig) -> None:
+    def __init__(self, n_fft: int, hop_samples: int) -> None:
         super().__init__()
-        self.n_fft = config.n_fft
-        self.hop_samples = config.hop_samples
-        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+        self.n_fft = n_fft
+        self.hop_samples = hop_samples
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a waveform of ``n_samples``."""
@@ -73,7 +73,7 @@ class MelSpectrogram(nn.Module):
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
-        self.spectrum = Spectrum(config)
+        self.spectrum = Spectrum(config.n_fft, config.hop_samples)
         self.register_buffer("filterbank", torch.from_numpy(mel_filterbank(config)).float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class MelCodec(nn.Module):
         super().__init__()
         latent = config.latent
         self.config = config
-        self.autoencoder = MelAutoencoder(config.mel.n_bands, latent)
+        self.autoencoder = MelAutoencoder(config.mel, latent)
         self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size)
         self.flow = ResidualFlow(config.mel.n_bands, latent.n_levels, config.flow)
 
@@ -48,6 +48,6 @@ class MelCodec(nn.Module):
         """
         digest = hashlib.sha256(self.config.mel.model_dump_json().encode())
         transform = self.autoencoder.transform
-        for tensor in (transform.mean, transform.basis, self.quantizer.codebooks):
+        for tensor in (transform.mean, transform.synthesis, self.quantizer.codebooks):
             digest.update(tensor.detach().cpu().half().numpy().tobytes())
         return digest.digest()[:IDENTITY_BYTES]

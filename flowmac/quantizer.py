@@ -16,8 +16,9 @@ N_ENTRIES = 256
 #: Coefficients that hardly any bits are spent on stay small.
 MAX_GAIN = 2.0
 
-#: Groups quantised at a time, which bounds the memory of the search.
+#: Groups quantised at a time, which bounds the memory of the search; accelerators want more at once.
 CHUNK_GROUPS = 64
+ACCELERATOR_CHUNK_GROUPS = 2048
 
 #: A code chosen less often than this share of the mean is dead, and is revived with a vector of the batch.
 DEAD_SHARE = 0.05
@@ -52,7 +53,8 @@ class ResidualVectorQuantizer(nn.Module):
         Beam search: of all choices so far, each level keeps the ``beam_width`` with the smallest residuals; with 1 it
         is the usual greedy choice.
         """
-        parts = [self._search(chunk, n_levels, beam_width) for chunk in latents.split(CHUNK_GROUPS)]
+        n_chunk = CHUNK_GROUPS if latents.device.type == "cpu" else ACCELERATOR_CHUNK_GROUPS
+        parts = [self._search(chunk, n_levels, beam_width) for chunk in latents.split(n_chunk)]
         return torch.cat(parts)
 
     def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
@@ -91,16 +93,14 @@ class ResidualVectorQuantizer(nn.Module):
             latents = latents + (entries if n_valid is None else entries * (level < n_valid)[..., None])
         return latents
 
-    def forward(self, latents: Tensor, n_levels: Tensor) -> Tensor:
-        """Latents [N, P, D] quantised with ``n_levels`` [N] levels each; in training the codebooks follow the data."""
+    def forward(self, latents: Tensor, n_levels: int, beam_width: int = 1) -> Tensor:
+        """Latents [N, P, D] quantised with ``n_levels`` levels; in training the codebooks follow the data."""
+        codes = self.encode(latents.detach(), n_levels, beam_width).long()
         residuals, quantised = latents.detach(), torch.zeros_like(latents)
-        for level in range(self.n_levels):
-            kept = n_levels > level
-            codes = self._distances(residuals[:, :, None], level).argmin(-1)
-            entries = self._look_up(level, codes)[:, :, 0]
+        for level in range(n_levels):
+            step = self._look_up(level, codes[:, :, level, None])[:, :, 0]
             if self.training:
-                self._follow(level, residuals[kept], codes[kept, :, 0])
-            step = entries * kept[:, None, None]
+                self._follow(level, residuals, codes[:, :, level])
             quantised, residuals = quantised + step, residuals - step
         return latents + (quantised - latents).detach()  # straight-through gradient
 
@@ -115,10 +115,9 @@ class ResidualVectorQuantizer(nn.Module):
         entries.copy_(totals / usage[..., None].clamp(min=1e-5))
         mean_usage = usage.mean(dim=-1, keepdim=True)
         dead = usage < DEAD_SHARE * mean_usage
-        if dead.any() and len(residuals):
-            positions, indices = dead.nonzero(as_tuple=True)
-            entries[positions, indices] = residuals[torch.randint(len(residuals), positions.shape), positions]
-            usage[positions, indices] = REVIVED_SHARE * mean_usage[positions, 0]
+        random = residuals[torch.randint(len(residuals), (N_ENTRIES,), device=residuals.device)].transpose(0, 1)
+        entries.copy_(torch.where(dead[..., None], random, entries))
+        usage.copy_(torch.where(dead, REVIVED_SHARE * mean_usage, usage))
 
     def restore(self, quantised: Tensor, n_levels: int) -> Tensor:
         """Quantised latents [..., P, D] with the spread of latents before quantisation.
@@ -140,15 +139,15 @@ class ResidualVectorQuantizer(nn.Module):
         """Find all codebooks from latents [N, P, D], level by level, by k-means on what the levels before left."""
         residuals = latents.clone()
         for level in range(self.n_levels):
-            chosen = torch.randperm(len(residuals), generator=generator)[:N_ENTRIES]
-            chosen = chosen[torch.arange(N_ENTRIES) % len(chosen)]  # fewer vectors than entries: repeat them
+            chosen = torch.randperm(len(residuals), generator=generator, device=generator.device)[:N_ENTRIES]
+            chosen = chosen[torch.arange(N_ENTRIES, device=chosen.device) % len(chosen)]  # fewer vectors than entries: repeat them
             self.codebooks[level] = residuals[chosen].transpose(0, 1)
             for _ in range(n_iterations):
                 codes = self._nearest(residuals, level)
                 counts, sums = _cluster_sums(residuals, codes)
                 means = sums / counts[..., None].clamp(min=1)
                 # An entry that nobody chose starts again at a random vector.
-                random = torch.randint(len(residuals), (N_ENTRIES,), generator=generator)
+                random = torch.randint(len(residuals), (N_ENTRIES,), generator=generator, device=generator.device)
                 unused = residuals[random].transpose(0, 1)
                 self.codebooks[level] = torch.where(counts[..., None] > 0, means, unused)
             codes = self._nearest(residuals, level)

@@ -9,6 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from flowmac.config import LatentConfig, MelConfig
+from flowmac.mel import mel_points_hz
+
+#: Where the tilt of the weights bends.
+TILT_HZ = 3000.0
+
 
 def snake_order(n_coefficients: int, n_vectors: int) -> list[int]:
     """Ranks of the coefficients in the order in which they fill the vectors one after the other.
@@ -23,32 +29,48 @@ def snake_order(n_coefficients: int, n_vectors: int) -> list[int]:
     return [rank for vector in vectors for rank in vector]
 
 
+def band_weights(mel: MelConfig, tilt: float) -> Tensor:
+    """Weight [M] of each band: (1 + (f / 3 kHz)^2)^(-tilt / 2) at its centre f, 1 at low frequencies."""
+    centres = torch.from_numpy(mel_points_hz(mel.n_bands + 2, mel.sample_rate_hz / 2)[1:-1]).float()
+    return (1 + (centres / TILT_HZ) ** 2) ** (-tilt / 2)
+
+
 class GroupTransform(nn.Module):
     """Mel frames, P a group, to as many latent vectors of D coefficients, and back by the transposed basis.
+
+    Bands are weighted before the transform, so that the quantiser's error lies where it is heard least.
 
     Letters: B batch, G groups, P frames and vectors a group, M mel bands, D coefficients a vector.
     """
 
     mean: Tensor
     basis: Tensor
+    weights: Tensor
 
-    def __init__(self, n_bands: int, group_frames: int, vector_size: int) -> None:
+    def __init__(self, mel: MelConfig, config: LatentConfig) -> None:
         super().__init__()
-        self.n_bands = n_bands
-        self.group_frames = group_frames
-        self.vector_size = vector_size
-        self.register_buffer("mean", torch.zeros(group_frames * n_bands))
-        self.register_buffer("basis", torch.zeros(group_frames * n_bands, group_frames * vector_size))
+        self.n_bands = mel.n_bands
+        self.group_frames = config.group_frames
+        self.vector_size = config.vector_size
+        n_mel, n_latent = config.group_frames * mel.n_bands, config.group_frames * config.vector_size
+        self.register_buffer("mean", torch.zeros(n_mel))
+        self.register_buffer("basis", torch.zeros(n_mel, n_latent))
+        self.register_buffer("weights", band_weights(mel, config.tilt), persistent=False)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Compressed mel [B, G * P, M] to latents [B, G, P, D]."""
-        groups = mel.reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
+        groups = (mel * self.weights).reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
         return ((groups - self.mean) @ self.basis).unflatten(-1, (self.group_frames, self.vector_size))
+
+    @property
+    def synthesis(self) -> Tensor:
+        """What a latent adds to the mel: the basis without the bands' weights, [P * M, P * D]."""
+        return self.basis / self.weights.repeat(self.group_frames)[:, None]
 
     def inverse(self, latents: Tensor) -> Tensor:
         """Latents [B, G, P, D] to compressed mel [B, G * P, M]."""
         groups = latents.flatten(2) @ self.basis.T + self.mean
-        return groups.reshape(latents.shape[0], -1, self.n_bands)
+        return groups.reshape(latents.shape[0], -1, self.n_bands) / self.weights
 
     @torch.no_grad()
     def fit(self, mel: Tensor) -> Tensor:
@@ -57,7 +79,7 @@ class GroupTransform(nn.Module):
         Returns:
             All P * M variances along the principal axes, largest first.
         """
-        groups = mel.reshape(-1, self.group_frames * self.n_bands)
+        groups = (mel * self.weights).reshape(-1, self.group_frames * self.n_bands)
         self.mean.copy_(groups.mean(dim=0))
         centred = groups - self.mean
         covariance = (centred.T @ centred).double() / len(groups)

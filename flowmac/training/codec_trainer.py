@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,8 +19,13 @@ from flowmac.training.loop import Losses, Task
 
 logger = logging.getLogger(__name__)
 
+Stage = Literal["autoencoder", "flow", "joint"]
+
 #: Weights of the losses, as in the paper.
 LOSS_WEIGHTS = {"flow": 1.0, "prior": 0.01, "commitment": 0.25}
+
+#: Added to compressed mels before levels are compared: what is fainter than this is hardly heard.
+LEVEL_OFFSET = 0.3
 
 #: Paths of the quantiser's search in training: nearly what the decoder will see, at a quarter of the time.
 BEAM_WIDTH = 3
@@ -44,12 +50,13 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
         n_segments: random segments to learn from; codebooks gain from more.
         segment_frames: frames of a segment, a multiple of the group's.
     """
-    mel = MelSpectrogram(codec.config.mel)
+    autoencoder, quantizer = codec.autoencoder, codec.quantizer
+    device = quantizer.codebooks.device
+    mel = MelSpectrogram(codec.config.mel).to(device)
     n_samples = segment_frames * codec.config.mel.hop_samples
     segments = RandomSegments(audio, n_samples, n_segments, FIT_SEED)
     batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
-    mels = [mel.compress(mel(torch.stack([segments[i] for i in batch]))) for batch in batches]
-    autoencoder, quantizer = codec.autoencoder, codec.quantizer
+    mels = [mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device))) for batch in batches]
     variances = autoencoder.transform.fit(torch.cat(mels))
     n_kept = autoencoder.transform.basis.shape[1]
     kept_share = float(variances[:n_kept].sum() / variances.sum())
@@ -57,13 +64,20 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
         "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
     )
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
-    quantizer.fit(latents, torch.Generator().manual_seed(FIT_SEED))
-    quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
-    for n_levels in range(1, quantizer.n_levels + 1):
-        residual = mels[0] - codec.decode(codec.encode(mels[0], n_levels))
+    quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED))
+    if autoencoder.decoder is None:  # a network learns by itself what strength details should have
+        quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
+    fit_flow_scale(codec, mels[0])
+
+
+@torch.no_grad()
+def fit_flow_scale(codec: MelCodec, mel: Tensor) -> None:
+    """Set the scales of the flow from compressed mels [B, T, M]: its data then have unit variance."""
+    codec.flow.scale[0] = mel.std()
+    for n_levels in range(1, codec.quantizer.n_levels + 1):
+        residual = mel - codec.decode(codec.encode(mel, n_levels))
         codec.flow.scale[n_levels] = residual.std()
         logger.info("%d levels: the residual's standard deviation is %.3f", n_levels, residual.std())
-    codec.flow.scale[0] = mels[0].std()
 
 
 class CodecTask(Task):
@@ -76,7 +90,9 @@ class CodecTask(Task):
         start: model folder to go on from; None for the start from the data.
         audio: training audio for that start.
         fit_segments, segment_frames: see `fit`.
-        train_autoencoder: whether transform, networks and codebooks are trained too, jointly with the flow.
+        stage: what is trained: "flow" on a finished autoencoder, "autoencoder" alone (its networks and codebooks), or
+            both jointly.
+        device: where the start from the data is computed.
     """
 
     def __init__(
@@ -86,13 +102,15 @@ class CodecTask(Task):
         audio: PackedAudio,
         fit_segments: int,
         segment_frames: int,
-        train_autoencoder: bool,
+        stage: Stage,
+        device: torch.device,
     ) -> None:
         super().__init__(config, is_fresh=start is None)
-        self.mel = MelSpectrogram(config.mel)
-        self.codec = MelCodec(config)
-        self.train_autoencoder = train_autoencoder
-        self.codec.autoencoder.requires_grad_(train_autoencoder)
+        self.mel = MelSpectrogram(config.mel).to(device)
+        self.codec = MelCodec(config).to(device)
+        self.stage = stage
+        self.codec.autoencoder.requires_grad_(stage != "flow")
+        self.codec.flow.requires_grad_(stage != "autoencoder")
         if start is None:
             fit(self.codec, audio, fit_segments, segment_frames)
         else:
@@ -105,14 +123,15 @@ class CodecTask(Task):
         with torch.autocast(waveform.device.type, enabled=False):
             with torch.no_grad():
                 mel = self.mel.compress(self.mel(waveform))
-            if self.train_autoencoder:
+            if self.stage != "flow":
                 coarse, losses = self._autoencode(mel, n_levels)
             else:
                 with torch.no_grad():
                     coarse = self._coarse(mel, n_levels)
                 losses = {}
-        levels = torch.full((len(mel),), n_levels, device=mel.device)
-        losses["flow"] = self.codec.flow.loss(mel, coarse, levels, generator)
+        if self.stage != "autoencoder":
+            levels = torch.full((len(mel),), n_levels, device=mel.device)
+            losses["flow"] = self.codec.flow.loss(mel, coarse, levels, generator)
         losses["loss"] = sum((LOSS_WEIGHTS[name] * value for name, value in losses.items()), mel.new_zeros(()))
         losses["coarse_l1"] = (coarse - mel).detach().abs().mean()
         return losses
@@ -122,14 +141,23 @@ class CodecTask(Task):
         autoencoder = self.codec.autoencoder
         latents = autoencoder.encode(mel)
         flat = latents.flatten(0, 1)
-        quantised = self.codec.quantizer(flat, torch.full((len(flat),), n_levels, device=mel.device))
+        quantised = self.codec.quantizer(flat, n_levels, BEAM_WIDTH)
         restored = self.codec.quantizer.restore(quantised, n_levels)
         coarse = autoencoder.decode(restored.view_as(latents))
-        error = coarse - mel
+        error = (coarse - mel) * autoencoder.transform.weights * self._level_weights(mel)
         return coarse, {
             "prior": error.square().mean() + error.abs().mean(),
             "commitment": (flat - quantised.detach()).square().mean(),
         }
+
+    def _level_weights(self, mel: Tensor) -> Tensor:
+        """Weights of errors in a compressed mel [B, T, M]: loud places count more, in loud and in faint groups alike.
+
+        Half of the weight does not depend on the level, so that nothing is left to chance.
+        """
+        level = (mel + LEVEL_OFFSET).unflatten(1, (-1, self.config.latent.group_frames))
+        relative = level / level.mean(dim=(2, 3), keepdim=True)
+        return (0.5 + 0.5 * relative).sqrt().flatten(1, 2)
 
     def _draw_levels(self, generator: torch.Generator) -> int:
         n_levels = self.config.latent.n_levels

@@ -8,9 +8,11 @@ resumed sees the same data as one that never stopped, with any number of loader 
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from flowmac.audio import FULL_SCALE, read_audio
+from flowmac.audio import FULL_SCALE, Waveform, read_audio
 from flowmac.errors import AudioError, SettingError
 
 logger = logging.getLogger(__name__)
@@ -80,16 +82,24 @@ class PackedAudio:
         return len(self.starts) - 1
 
 
-def pack(source: Path, split: str, sample_rate_hz: int, cache_folder: Path, n_processes: int = 1) -> PackedAudio:
+def pack(
+    source: Path,
+    split: str,
+    sample_rate_hz: int,
+    cache_folder: Path,
+    speeds: Sequence[float] = (1.0,),
+    n_processes: int = 1,
+) -> PackedAudio:
     """Decode a split once into ``cache_folder``; afterwards only map it.
 
-    Recordings that cannot be read are left out with a warning.
+    Recordings that cannot be read are left out with a warning. Each is packed once at every one of ``speeds``, pitch
+    and all (speed perturbation, Ko et al. 2015): voices and instruments that the corpus does not have.
 
     Raises:
         SettingError: as for `list_recordings`, or no recording could be read.
     """
     paths = list_recordings(source, split)
-    key = json.dumps([sample_rate_hz, [(str(path.resolve()), path.stat().st_size) for path in paths if path.exists()]])
+    key = json.dumps([sample_rate_hz, list(speeds), [(str(path.resolve()), path.stat().st_size) for path in paths if path.exists()]])
     stem = cache_folder / f"{split}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     samples_path, starts_path = stem.with_suffix(".pcm"), stem.with_suffix(".npy")
     if not starts_path.exists():
@@ -97,8 +107,9 @@ def pack(source: Path, split: str, sample_rate_hz: int, cache_folder: Path, n_pr
         logger.info("decoding %d recordings of the split '%s' into %s", len(paths), split, cache_folder)
         lengths = []
         with samples_path.open("wb") as file, ProcessPoolExecutor(n_processes) as pool:
-            for samples in pool.map(_decode, paths, [sample_rate_hz] * len(paths), chunksize=16):
-                if len(samples):
+            decode = functools.partial(_decode, sample_rate_hz=sample_rate_hz, speeds=speeds)
+            for recording in pool.map(decode, paths, chunksize=16):
+                for samples in recording:
                     file.write(samples.tobytes())
                     lengths.append(len(samples))
         if not lengths:
@@ -107,13 +118,19 @@ def pack(source: Path, split: str, sample_rate_hz: int, cache_folder: Path, n_pr
     return PackedAudio(np.memmap(samples_path, np.int16, "r"), np.load(starts_path))
 
 
-def _decode(path: Path, sample_rate_hz: int) -> npt.NDArray[np.int16]:
+def _decode(path: Path, sample_rate_hz: int, speeds: Sequence[float]) -> list[npt.NDArray[np.int16]]:
+    """A recording at each speed; none if it cannot be read or is empty."""
     try:
-        mono = read_audio(path).mono().resampled(sample_rate_hz).samples[0]
+        mono = read_audio(path).mono()
     except AudioError as error:
         logger.warning("left out: %s", error)
-        return np.zeros(0, np.int16)
-    return np.round(np.clip(mono, -FULL_SCALE, FULL_SCALE) * PCM_SCALE).astype(np.int16)
+        return []
+    versions = []
+    for speed in speeds:
+        # What is declared to be sampled faster is played faster.
+        samples = Waveform(mono.samples, round(speed * mono.sample_rate_hz)).resampled(sample_rate_hz).samples[0]
+        versions.append(np.round(np.clip(samples, -FULL_SCALE, FULL_SCALE) * PCM_SCALE).astype(np.int16))
+    return [samples for samples in versions if len(samples)]
 
 
 class RandomSegments(Dataset[Tensor]):
@@ -144,6 +161,46 @@ class RandomSegments(Dataset[Tensor]):
         gain = 10 ** (random.uniform(*GAIN_DB) / 20)
         gain = min(gain, HIGHEST_PEAK / max(float(np.abs(segment).max()), 1e-6))
         return torch.from_numpy(segment * np.float32(gain * random.choice([-1.0, 1.0])))
+
+
+class ResidentSegments:
+    """Segments as of `RandomSegments`, whole batches at a time and cut where the training runs.
+
+    For accelerators, which would wait for loader workers; the corpus must fit into their memory as 16-bit samples
+    (170 MB an hour at 24 kHz).
+    """
+
+    def __init__(self, audio: PackedAudio, n_samples: int, device: torch.device) -> None:
+        self.samples = torch.from_numpy(np.array(audio.samples)).to(device)
+        self.starts = torch.from_numpy(audio.starts).to(device)
+        self.n_samples = n_samples
+
+    def draw(self, batch_size: int, generator: torch.Generator) -> Tensor:
+        """A batch: float32, shape [batch_size, n_samples]."""
+        device = self.samples.device
+        positions = torch.randint(len(self.samples), (batch_size,), generator=generator, device=device)
+        recordings = torch.searchsorted(self.starts, positions, right=True) - 1
+        first, end = self.starts[recordings], self.starts[recordings + 1]
+        chance, level, sign = torch.rand(3, batch_size, generator=generator, device=device)
+        first = first + (chance * (end - first - self.n_samples + 1).clamp(min=1)).long()
+        indices = first[:, None] + torch.arange(self.n_samples, device=device)
+        found = self.samples[indices.clamp(max=len(self.samples) - 1)] / PCM_SCALE
+        segments = found * (indices < end[:, None])
+        gain = 10 ** ((GAIN_DB[0] + level * (GAIN_DB[1] - GAIN_DB[0])) / 20)
+        gain = torch.minimum(gain, HIGHEST_PEAK / segments.abs().amax(dim=1).clamp(min=1e-6))
+        return segments * (gain * torch.where(sign < 0.5, -1.0, 1.0))[:, None]
+
+
+def mix(segments: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Segments [B, N], to about a ``share`` of which another of the batch was added, kept below full scale.
+
+    Speech over music and noise is what a codec for general audio meets, and little of a corpus is like that.
+    """
+    device = segments.device
+    chosen, level = torch.rand(2, len(segments), generator=generator, device=device)
+    gain = (chosen < share) * 10 ** (-level)  # 0 to -20 dB
+    mixed = segments + gain[:, None] * segments.roll(1, dims=0)
+    return mixed * (HIGHEST_PEAK / mixed.abs().amax(dim=1, keepdim=True).clamp(min=HIGHEST_PEAK))
 
 
 def fixed_segments(audio: PackedAudio, n_samples: int, n_segments: int) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Subset
 
 from flowmac.config import CodecConfig, Config, MelConfig
 from flowmac.errors import SettingError
-from flowmac.training.dataset import PackedAudio, RandomSegments, fixed_segments, pack
+from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, fixed_segments, mix, pack
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class LoopConfig(Config):
     weights the run begins with (without one it begins from the data), ``data`` a manifest or folder of recordings.
     ``n_steps`` counts optimiser steps from the start of this run folder; the learning rate warms up, stays, and falls
     to zero over the last ``cooldown_steps``. Weights are averaged over about ``averaging_steps``.
+
+    ``speeds`` and ``mix_share`` make more of little data, see `pack` and `mix`; ``resident`` keeps the training audio in
+    the device's memory.
     """
 
     model: str
@@ -47,10 +50,14 @@ class LoopConfig(Config):
     data: Path | None = None
     cache: Path = Path(".cache")
     seed: int = 0
+    speeds: tuple[pydantic.PositiveFloat, ...] = (1.0,)
+    mix_share: float = pydantic.Field(default=0.0, ge=0, le=1)
+    resident: bool = False
     batch_size: pydantic.PositiveInt = 32
     segment_frames: pydantic.PositiveInt = 128
     n_steps: pydantic.PositiveInt = 100_000
     learning_rate: pydantic.PositiveFloat = 5e-4
+    betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: pydantic.NonNegativeFloat = 1e-3
     warmup_steps: pydantic.PositiveInt = 200
     cooldown_steps: pydantic.NonNegativeInt = 0
@@ -81,6 +88,10 @@ class Task(nn.Module):
         """Losses of a batch [B, N] of audio; the entry ``loss`` is what is minimised."""
         raise NotImplementedError
 
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """What is trained; the gradient of each group is clipped by itself."""
+        return [[parameter for parameter in self.parameters() if parameter.requires_grad]]
+
     def save(self, folder: Path) -> None:
         """Write the trained parts to a model folder."""
         raise NotImplementedError
@@ -102,7 +113,7 @@ def learning_rate_factor(step: int, config: LoopConfig) -> float:
 
 
 def train(
-    make_task: Callable[[PackedAudio], Task],
+    make_task: Callable[[PackedAudio, torch.device], Task],
     config: LoopConfig,
     mel: MelConfig,
     folder: Path,
@@ -111,7 +122,7 @@ def train(
     """Train until ``config.n_steps``, going on from ``folder`` if it holds a training state.
 
     Args:
-        make_task: builds what is trained; gets the training audio for the data-driven start.
+        make_task: builds what is trained; gets the training audio and the device for the data-driven start.
         config: settings of the loop.
         mel: of the codec.
         folder: gets the state, the model's files (averaged weights) and TensorBoard logs.
@@ -132,11 +143,19 @@ def train(
 
     n_samples = config.segment_frames * mel.hop_samples
     with fabric.rank_zero_first():
-        audio = {split: pack(config.data, split, mel.sample_rate_hz, config.cache) for split in ("train", "valid")}
-        raw_task = make_task(audio["train"])
-    valid = fixed_segments(audio["valid"], n_samples, config.n_valid_segments)
-    parameters = [parameter for parameter in raw_task.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+        n_processes = max(1, config.n_workers)
+        train_audio = pack(config.data, "train", mel.sample_rate_hz, config.cache, config.speeds, n_processes)
+        valid_audio = pack(config.data, "valid", mel.sample_rate_hz, config.cache, n_processes=n_processes)
+        raw_task = make_task(train_audio, fabric.device)
+    valid = fixed_segments(valid_audio, n_samples, config.n_valid_segments)
+    optimizer = torch.optim.AdamW(
+        [{"params": group} for group in raw_task.parameter_groups()],
+        config.learning_rate,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        fused=fabric.device.type == "cuda",
+    )
+    torch.backends.cudnn.benchmark = True  # shapes never change
     task, optimizer = fabric.setup(raw_task, optimizer)
     average = AveragedModel(
         raw_task, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / config.averaging_steps), use_buffers=False
@@ -147,16 +166,18 @@ def train(
         fabric.load(folder / STATE_FILE, state)
         logger.info("going on from step %d of %s", state["step"], folder)
 
-    batches = _batches(fabric, audio["train"], n_samples, state["step"], config)
-    sums: dict[str, float] = defaultdict(float)
+    batches = _batches(fabric, train_audio, n_samples, state["step"], config)
+    sums: dict[str, Tensor] = {}
     n_summed = 0
     last_save = time.monotonic()
     for step, batch in enumerate(batches, start=state["step"]):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
-        losses = task(batch, _generator(fabric, config.seed, step))
+        generator = _generator(fabric, config.seed, step)
+        losses = task(mix(batch, config.mix_share, generator), generator)
         fabric.backward(losses["loss"])
-        fabric.clip_gradients(task, optimizer, max_norm=1.0)
+        for group in optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], max_norm=1.0)
         optimizer.step()
         optimizer.zero_grad()
         if raw_task.is_fresh and step < config.averaging_steps:  # an average would hold on to the random start
@@ -165,10 +186,10 @@ def train(
             average.update_parameters(raw_task)
         state["step"] = step + 1
         for name, value in losses.items():
-            sums[name] += float(value.detach())
+            sums[name] = sums.get(name, 0) + value.detach()  # stays on the device: reading it would stop the queue
         n_summed += 1
         if state["step"] % config.log_steps == 0:
-            means = {name: value / n_summed for name, value in sums.items()}
+            means = {name: float(value) / n_summed for name, value in sums.items()}
             fabric.log_dict({f"train/{name}": value for name, value in means.items()}, state["step"])
             report(state["step"], means)
             sums.clear()
@@ -181,7 +202,14 @@ def train(
             last_save = time.monotonic()
 
 
-def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:
+def _batches(
+    fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig
+) -> Iterable[Tensor]:
+    """The batches of all steps from ``first_step`` on, each on the device."""
+    if config.resident:
+        resident = ResidentSegments(audio, n_samples, fabric.device)
+        generators = (_generator(fabric, config.seed + 1, step) for step in range(first_step, config.n_steps))
+        return (resident.draw(config.batch_size, generator) for generator in generators)
     per_step = config.batch_size * fabric.world_size
     segments = RandomSegments(audio, n_samples, config.n_steps * per_step, config.seed)
     remaining = Subset(segments, range(first_step * per_step, len(segments)))

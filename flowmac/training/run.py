@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pydantic
+import torch
 
 from flowmac.checkpoint import CODEC_FILE, CONFIG_FILE, VOCODER_FILE, find_model
 from flowmac.config import CodecConfig, read_config, shipped_or_path
 from flowmac.errors import SettingError
-from flowmac.training.codec_trainer import CodecTask
+from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import PackedAudio
 from flowmac.training.loop import LoopConfig, Task, train
 from flowmac.training.vocoder_trainer import VocoderTask
@@ -23,10 +24,10 @@ L = TypeVar("L", bound=LoopConfig)
 
 
 class CodecTrainConfig(LoopConfig):
-    """Training of the mel codec."""
+    """Training of the mel codec: of which ``stage``, see `CodecTask`."""
 
     fit_segments: pydantic.PositiveInt = 19200
-    train_autoencoder: bool = False
+    stage: Stage = "flow"
 
 
 class VocoderTrainConfig(LoopConfig):
@@ -51,8 +52,8 @@ def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int 
     model = _model(config)
     start = _start(config, folder, CODEC_FILE)
 
-    def make_task(audio: PackedAudio) -> Task:
-        return CodecTask(model, start, audio, config.fit_segments, config.segment_frames, config.train_autoencoder)
+    def make_task(audio: PackedAudio, device: torch.device) -> Task:
+        return CodecTask(model, start, audio, config.fit_segments, config.segment_frames, config.stage, device)
 
     _run(make_task, config, model, folder)
 
@@ -63,7 +64,7 @@ def train_vocoder(config_name: str, folder: Path, data: Path | None, n_steps: in
     model = _model(config)
     start = _start(config, folder, VOCODER_FILE)
     codec = None if config.codec is None else find_model(config.codec)
-    _run(lambda _: VocoderTask(model, start, codec), config, model, folder)
+    _run(lambda _audio, _device: VocoderTask(model, start, codec), config, model, folder)
 
 
 def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None) -> L:
@@ -95,7 +96,9 @@ def _start(config: LoopConfig, folder: Path, weights_file: str) -> Path | None:
     return None if config.start is None else find_model(config.start)
 
 
-def _run(make_task: Callable[[PackedAudio], Task], config: LoopConfig, model: CodecConfig, folder: Path) -> None:
+def _run(
+    make_task: Callable[[PackedAudio, torch.device], Task], config: LoopConfig, model: CodecConfig, folder: Path
+) -> None:
     def report(step: int, losses: dict[str, float]) -> None:
         logger.info("step %d  %s", step, "  ".join(f"{name} {value:.4f}" for name, value in losses.items()))
 

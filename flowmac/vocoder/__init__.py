@@ -1,1 +1,15 @@
-"""Mel to audio."""
+"""Mel to audio: several ways behind one interface."""
+
+from __future__ import annotations
+
+from flowmac.config import MelConfig, SpectralConfig, VocoderConfig
+from flowmac.vocoder.base import Vocoder
+from flowmac.vocoder.refiner import RefinedVocoder
+from flowmac.vocoder.spectral import SpectralVocoder
+
+
+def build_vocoder(mel: MelConfig, config: VocoderConfig) -> Vocoder:
+    """The vocoder of a configuration, with weights that are not trained yet."""
+    if isinstance(config, SpectralConfig):
+        return SpectralVocoder(mel, config)
+    return RefinedVocoder(mel, config)

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from flowmac.blocks import ConvNeXtBlock, zero_linear
-from flowmac.config import MelConfig, VocoderConfig
-from flowmac.mel import MelSpectrogram, mel_filterbank, mel_points_hz
+from flowmac.config import MelConfig, SpectralConfig
+from flowmac.mel import mel_filterbank, mel_points_hz
+from flowmac.vocoder.base import Vocoder
 
 #: Momentum of fast Griffin-Lim that Perraudin, Balazs and Sondergaard (2013) recommend.
 MOMENTUM = 0.99
@@ -35,7 +36,7 @@ def interpolation_matrix(config: MelConfig) -> Tensor:
     return torch.from_numpy(np.stack(columns, axis=1)).float()
 
 
-class SpectralVocoder(nn.Module):
+class SpectralVocoder(Vocoder):
     """Mel magnitudes to a waveform by magnitude network, mel correction and fast Griffin-Lim.
 
     Source of Griffin-Lim with momentum: Perraudin, Balazs, Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013.
@@ -44,9 +45,8 @@ class SpectralVocoder(nn.Module):
     interpolation: Tensor
     log_band_area: Tensor
 
-    def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
-        super().__init__()
-        self.mel = MelSpectrogram(mel)
+    def __init__(self, mel: MelConfig, config: SpectralConfig) -> None:
+        super().__init__(mel)
         self.config = config
         self.register_buffer("interpolation", interpolation_matrix(mel), persistent=False)
         area = torch.from_numpy(mel_filterbank(mel).sum(axis=1)).float()
@@ -80,7 +80,7 @@ class SpectralVocoder(nn.Module):
         return magnitudes
 
     def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """Mel magnitudes [B, T, M] and a start phase [B, T, F] in radians to a waveform [B, T * hop]."""
+        """See `Vocoder.forward`."""
         return self.fast_griffin_lim(self.magnitudes(mel), phase.transpose(1, 2))
 
     def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ class SpectralVocoder(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Frames on either side that can change a frame of the output."""
+        """See `Vocoder.context_frames`."""
         network = 1 + 2 * self.config.n_blocks
         overlap = math.ceil(self.mel.config.n_fft / self.mel.config.hop_samples) - 1
         return network + overlap * (self.config.n_iterations + 1)

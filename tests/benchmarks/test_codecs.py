@@ -137,7 +137,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
-    from flowmac.config import CodecConfig, FlowConfig, LatentConfig, VocoderConfig
+    from flowmac.config import CodecConfig, FlowConfig, LatentConfig, SpectralConfig
     from flowmac.mel_codec import MelCodec
     from flowmac.vocoder.spectral import SpectralVocoder
 
@@ -146,7 +146,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="tiny",
         latent=LatentConfig(group_frames=8, vector_size=8, beam_width=1),
         flow=FlowConfig(width=32, n_blocks=1),
-        vocoder=VocoderConfig(width=16, n_blocks=1, n_iterations=2),
+        vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=2),
     )
     folder = tmp_path_factory.mktemp("tiny")
     save_config(config, folder)

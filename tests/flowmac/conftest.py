@@ -12,7 +12,7 @@ import torch
 from flowmac.audio import Waveform
 from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
 from flowmac.codec import Codec
-from flowmac.config import CodecConfig, FlowConfig, LatentConfig, VocoderConfig
+from flowmac.config import CodecConfig, FlowConfig, LatentConfig, SpectralConfig
 from flowmac.mel_codec import MelCodec
 from flowmac.training.codec_trainer import fit
 from flowmac.training.dataset import PackedAudio
@@ -41,7 +41,7 @@ def small_config() -> CodecConfig:
         name="small",
         latent=LatentConfig(group_frames=8, vector_size=8, beam_width=2),
         flow=FlowConfig(width=32, n_blocks=1),
-        vocoder=VocoderConfig(width=16, n_blocks=1, n_iterations=4),
+        vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=4),
     )
 
 

@@ -160,7 +160,8 @@ def test_joint_training_moves_autoencoder_and_codebooks(small_config: CodecConfi
     config = small_config.model_copy(
         update={"latent": small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})}
     )
-    task = CodecTask(config, None, packed_sound, fit_segments=32, segment_frames=32, train_autoencoder=True).train()
+    task = CodecTask(config, None, packed_sound, fit_segments=32, segment_frames=32, stage="joint", device=torch.device("cpu"))
+    task.train()
     before = task.codec.quantizer.codebooks.clone()
     waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
     losses = task(waveform, torch.Generator().manual_seed(0))

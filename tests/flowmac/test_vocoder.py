@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from flowmac.config import MelConfig, VocoderConfig
+from flowmac.config import MelConfig, SpectralConfig
 from flowmac.vocoder.spectral import SpectralVocoder, interpolation_matrix
 from tests.flowmac.conftest import make_sound
 
 
 def _vocoder(n_iterations: int = 16) -> SpectralVocoder:
     torch.manual_seed(0)
-    config = VocoderConfig(width=16, n_blocks=1, n_corrections=10, n_iterations=n_iterations)
+    config = SpectralConfig(width=16, n_blocks=1, n_corrections=10, n_iterations=n_iterations)
     return SpectralVocoder(MelConfig(), config).requires_grad_(requires_grad=False)
 
 

@@ -1,0 +1,31 @@
+"""What every way from mel to audio has in common."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from flowmac.config import MelConfig
+from flowmac.mel import MelSpectrogram
+
+
+class Vocoder(nn.Module):
+    """Mel magnitudes to a waveform.
+
+    Letters: B batch, T frames, M bands, F frequency bins of the mel's spectrum.
+    """
+
+    def __init__(self, mel: MelConfig) -> None:
+        super().__init__()
+        self.mel = MelSpectrogram(mel)
+
+    def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
+        """Mel magnitudes [B, T, M] and a random start phase [B, T, F] in radians to a waveform [B, T * hop].
+
+        The phase is the only source of chance; a vocoder may do without it.
+        """
+        raise NotImplementedError
+
+    @property
+    def context_frames(self) -> int:
+        """Frames on either side that can change a frame of the output."""
+        raise NotImplementedError

@@ -34,6 +34,11 @@ class ResidualFlow(nn.Module):
         #: Standard deviation of the residual for each number of levels.
         self.register_buffer("scale", torch.ones(n_levels + 1))
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the velocity network gives more than the linear velocity that it starts as."""
+        return bool(self.velocity.leave.weight.any())
+
     def loss(self, mel: Tensor, coarse: Tensor, n_levels: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the velocity at random times.
 

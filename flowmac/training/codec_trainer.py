@@ -21,8 +21,12 @@ logger = logging.getLogger(__name__)
 
 Stage = Literal["autoencoder", "flow", "joint"]
 
-#: Weights of the losses, as in the paper.
-LOSS_WEIGHTS = {"flow": 1.0, "prior": 0.01, "commitment": 0.25}
+#: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is all.
+LOSS_WEIGHTS = {
+    "flow": {"flow": 1.0},
+    "joint": {"flow": 1.0, "prior": 0.01, "commitment": 0.25},
+    "autoencoder": {"prior": 1.0, "commitment": 0.05},
+}
 
 #: Added to compressed mels before levels are compared: what is fainter than this is hardly heard.
 LEVEL_OFFSET = 0.3
@@ -39,6 +43,9 @@ GAIN_GROUPS = 4096
 FIT_SEED = 1
 FIT_BATCH = 64
 
+#: Segments from which the scales of the flow are learned.
+SCALE_SEGMENTS = 64
+
 
 @torch.no_grad()
 def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: int) -> None:
@@ -52,11 +59,7 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     """
     autoencoder, quantizer = codec.autoencoder, codec.quantizer
     device = quantizer.codebooks.device
-    mel = MelSpectrogram(codec.config.mel).to(device)
-    n_samples = segment_frames * codec.config.mel.hop_samples
-    segments = RandomSegments(audio, n_samples, n_segments, FIT_SEED)
-    batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
-    mels = [mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device))) for batch in batches]
+    mels = _compressed_mels(MelSpectrogram(codec.config.mel).to(device), audio, n_segments, segment_frames)
     variances = autoencoder.transform.fit(torch.cat(mels))
     n_kept = autoencoder.transform.basis.shape[1]
     kept_share = float(variances[:n_kept].sum() / variances.sum())
@@ -68,6 +71,14 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     if autoencoder.decoder is None:  # a network learns by itself what strength details should have
         quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
     fit_flow_scale(codec, mels[0])
+
+
+def _compressed_mels(mel: MelSpectrogram, audio: PackedAudio, n_segments: int, segment_frames: int) -> list[Tensor]:
+    """Compressed mels of random segments in batches [B, T, M], on the device of ``mel``."""
+    segments = RandomSegments(audio, segment_frames * mel.config.hop_samples, n_segments, FIT_SEED)
+    batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
+    device = mel.filterbank.device
+    return [mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device))) for batch in batches]
 
 
 @torch.no_grad()
@@ -115,6 +126,8 @@ class CodecTask(Task):
             fit(self.codec, audio, fit_segments, segment_frames)
         else:
             load_weights(self.codec, start / CODEC_FILE)
+            if stage == "flow" and not self.codec.flow.is_trained:
+                fit_flow_scale(self.codec, _compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames)[0])
 
     def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
         """See `Task.forward`."""
@@ -132,7 +145,8 @@ class CodecTask(Task):
         if self.stage != "autoencoder":
             levels = torch.full((len(mel),), n_levels, device=mel.device)
             losses["flow"] = self.codec.flow.loss(mel, coarse, levels, generator)
-        losses["loss"] = sum((LOSS_WEIGHTS[name] * value for name, value in losses.items()), mel.new_zeros(()))
+        weights = LOSS_WEIGHTS[self.stage]
+        losses["loss"] = sum((weights[name] * value for name, value in losses.items()), mel.new_zeros(()))
         losses["coarse_l1"] = (coarse - mel).detach().abs().mean()
         return losses
 

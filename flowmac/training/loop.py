@@ -146,7 +146,7 @@ def train(
         n_processes = max(1, config.n_workers)
         train_audio = pack(config.data, "train", mel.sample_rate_hz, config.cache, config.speeds, n_processes)
         valid_audio = pack(config.data, "valid", mel.sample_rate_hz, config.cache, n_processes=n_processes)
-        raw_task = make_task(train_audio, fabric.device)
+        raw_task = make_task(train_audio, fabric.device).to(fabric.device)
     valid = fixed_segments(valid_audio, n_samples, config.n_valid_segments)
     optimizer = torch.optim.AdamW(
         [{"params": group} for group in raw_task.parameter_groups()],
@@ -155,7 +155,9 @@ def train(
         weight_decay=config.weight_decay,
         fused=fabric.device.type == "cuda",
     )
-    torch.backends.cudnn.benchmark = True  # shapes never change
+    if fabric.device.type == "cuda":  # shapes never change, and training needs no more than the ten bits of TF32
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     task, optimizer = fabric.setup(raw_task, optimizer)
     average = AveragedModel(
         raw_task, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / config.averaging_steps), use_buffers=False

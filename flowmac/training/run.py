@@ -11,12 +11,12 @@ import pydantic
 import torch
 
 from flowmac.checkpoint import CODEC_FILE, CONFIG_FILE, VOCODER_FILE, find_model
-from flowmac.config import CodecConfig, read_config, shipped_or_path
+from flowmac.config import CodecConfig, SpectralConfig, read_config, shipped_or_path
 from flowmac.errors import SettingError
 from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import PackedAudio
 from flowmac.training.loop import LoopConfig, Task, train
-from flowmac.training.vocoder_trainer import VocoderTask
+from flowmac.training.vocoder_trainer import AdversarialTask, MagnitudeTask
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +31,15 @@ class CodecTrainConfig(LoopConfig):
 
 
 class VocoderTrainConfig(LoopConfig):
-    """Training of the magnitude network; with ``codec`` (a model) half of the mels are decoded ones."""
+    """Training of a vocoder.
+
+    With ``codec`` (a model) a ``decoded_share`` of the mels are decoded ones. Vocoders that learn against discriminators
+    make ``crop_frames`` of each segment.
+    """
 
     codec: str | None = None
+    decoded_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    crop_frames: pydantic.PositiveInt = 32
 
 
 def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
@@ -59,12 +65,18 @@ def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int 
 
 
 def train_vocoder(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
-    """Train a magnitude network into ``folder``; arguments and errors as `train_codec`."""
+    """Train a vocoder into ``folder``; arguments and errors as `train_codec`."""
     config = _resolve(VocoderTrainConfig, config_name, data, n_steps)
     model = _model(config)
     start = _start(config, folder, VOCODER_FILE)
     codec = None if config.codec is None else find_model(config.codec)
-    _run(lambda _audio, _device: VocoderTask(model, start, codec), config, model, folder)
+
+    def make_task(_audio: PackedAudio, _device: torch.device) -> Task:
+        if isinstance(model.vocoder, SpectralConfig):
+            return MagnitudeTask(model, start, codec, config.decoded_share)
+        return AdversarialTask(model, start, codec, config.decoded_share, config.crop_frames)
+
+    _run(make_task, config, model, folder)
 
 
 def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None) -> L:

@@ -1,64 +1,89 @@
-"""Training of the magnitude network: from a mel, true or decoded, to the magnitudes of the recording itself."""
+"""Training of vocoders: from mels, true and decoded, to the recording.
+
+Two tasks: the magnitude network of the spectral vocoder learns by regression; whatever makes the waveform itself learns
+against discriminators.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, load_weights, read_model_config, save_config, save_weights
 from flowmac.config import CodecConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
+from flowmac.training.losses import MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
 from flowmac.training.loop import Losses, Task
-from flowmac.vocoder.spectral import SpectralVocoder
+from flowmac.vocoder import RefinedVocoder, SpectralVocoder, build_vocoder
+from flowmac.vocoder.discriminators import Discriminators
 
-#: Exponent of the loss on loud bins; the logarithm alone would spend all on faint ones.
+DISCRIMINATORS_FILE = "discriminators.safetensors"
+
+#: Exponent of the magnitude loss on loud bins; the logarithm alone would spend all on faint ones.
 LOUD_EXPONENT = 0.35
+
+#: Share of the steps whose decoded mels have all levels; the others have a random number.
+FULL_LEVELS_SHARE = 0.75
+
+#: Frames on either side of a segment that vocoders see and losses do not: there the mel knows more than the vocoder.
+MARGIN_FRAMES = 2
+
+#: Weights of the losses of adversarial training. They make mel distance and features weigh about the same and the game
+#: a third of that, which are the proportions of HiFi-GAN and of the Descript Audio Codec.
+LOSS_WEIGHTS = {"mel": 15.0, "features": 20.0, "fooling": 8.0, "magnitude": 1.0}
+
+#: Peak of what discriminators hear: they should not judge loudness.
+JUDGED_PEAK = 0.8
 
 
 class VocoderTask(Task):
-    """Losses of the magnitude network: L1 of the log magnitude and of the magnitude to the power of 0.35.
+    """What both tasks have in common: a vocoder, and the mels that it learns from.
 
     Args:
         config: of the codec.
-        start: model folder to go on from; None for a network that starts at zero.
-        codec: model folder whose codec decodes the mels of half of each batch, so that the network learns to read
-            what coding leaves; None for true mels only.
+        start: model folder to go on from; None for untrained weights.
+        codec: model folder whose codec decodes part of the mels, so that the vocoder learns to read what coding leaves;
+            None for true mels only.
+        decoded_share: that part.
     """
 
-    def __init__(self, config: CodecConfig, start: Path | None, codec: Path | None) -> None:
+    def __init__(self, config: CodecConfig, start: Path | None, codec: Path | None, decoded_share: float) -> None:
         super().__init__(config, is_fresh=start is None)
-        self.vocoder = SpectralVocoder(config.mel, config.vocoder)
+        self.vocoder = build_vocoder(config.mel, config.vocoder)
         if start is not None:
             load_weights(self.vocoder, start / VOCODER_FILE)
         self.codec = None if codec is None else _frozen_codec(codec)
+        self.decoded_share = decoded_share
 
-    def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
-        """See `Task.forward`."""
-        with torch.no_grad():
-            magnitudes = self.vocoder.mel.spectrum(waveform).abs()
-            mel = self.vocoder.mel.from_magnitudes(magnitudes)
-            if self.codec is not None:
-                half = len(mel) // 2
-                mel = torch.cat([self._decoded(self.codec, mel[:half], generator), mel[half:]])
-            wanted = torch.log(magnitudes + self.config.mel.floor).transpose(1, 2)
-        given = self.vocoder.log_magnitudes(mel)
-        log_error = (given - wanted).abs().mean()
-        loud_error = ((LOUD_EXPONENT * given).exp() - (LOUD_EXPONENT * wanted).exp()).abs().mean()
-        return {"loss": log_error + loud_error, "log_magnitude": log_error, "loud_magnitude": loud_error}
+    @torch.no_grad()
+    def _mels(self, waveform: Tensor, generator: torch.Generator) -> Tensor:
+        """Mel magnitudes [B, T, M] to learn from, of waveforms [B, N]; those of the first part were decoded."""
+        mel = self.vocoder.mel(waveform)
+        if self.codec is None:
+            return mel
+        n_decoded = round(self.decoded_share * len(mel))
+        return torch.cat([self._decoded(self.codec, mel[:n_decoded], generator), mel[n_decoded:]])
 
     def _decoded(self, codec: MelCodec, mel: Tensor, generator: torch.Generator) -> Tensor:
-        """Mel magnitudes [B, T, M] after coding with all levels and decoding at the model's defaults."""
+        """Mel magnitudes [B, T, M] after coding and decoding at the model's defaults."""
         compress, expand, defaults = self.vocoder.mel.compress, self.vocoder.mel.expand, codec.config.decode
         n_levels = codec.config.latent.n_levels
+        if torch.rand((), generator=generator, device=mel.device) > FULL_LEVELS_SHARE:
+            n_levels = int(torch.randint(1, n_levels + 1, (), generator=generator, device=mel.device))
         decoded = codec.decode(codec.encode(compress(mel), n_levels))
         if defaults.nfe:
             noise = torch.randn(decoded.shape, generator=generator, device=decoded.device) * defaults.temperature
             decoded = codec.flow.sample(decoded, n_levels, noise, get_solver("euler"), defaults.nfe, defaults.cfg)
         return expand(sharpen(decoded, codec.config.contrast_at(defaults.temperature)))
+
+    def _phase(self, mel: Tensor, generator: torch.Generator) -> Tensor:
+        n_bins = self.config.mel.n_fft // 2 + 1
+        return 2 * torch.pi * torch.rand(*mel.shape[:2], n_bins, generator=generator, device=mel.device)
 
     def save(self, folder: Path) -> None:
         """See `Task.save`."""
@@ -67,21 +92,104 @@ class VocoderTask(Task):
 
     def pictures(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Task.pictures`."""
-        magnitudes = self.vocoder.mel.spectrum(waveform).abs()
-        mel = self.vocoder.mel.from_magnitudes(magnitudes)
-        given = self.vocoder.log_magnitudes(mel)[0]
-        wanted = torch.log(magnitudes[0].T + self.config.mel.floor)
-        return {"magnitudes/true": wanted, "magnitudes/network": given}
+        given = self.audio(waveform, generator)["audio/vocoder"]
+        compress = self.vocoder.mel.compress
+        return {
+            "mel/true": compress(self.vocoder.mel(waveform))[0],
+            "mel/vocoder": compress(self.vocoder.mel(given[None]))[0],
+        }
 
     def audio(self, waveform: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """See `Task.audio`."""
-        mel = self.vocoder.mel(waveform)
-        n_bins = self.config.mel.n_fft // 2 + 1
-        phase = 2 * torch.pi * torch.rand(*mel.shape[:2], n_bins, generator=generator, device=mel.device)
-        return {"audio/true": waveform[0], "audio/vocoder": self.vocoder(mel, phase)[0]}
+        mel = self._mels(waveform, generator)
+        return {"audio/true": waveform[0], "audio/vocoder": self.vocoder(mel, self._phase(mel, generator))[0]}
+
+
+class MagnitudeTask(VocoderTask):
+    """Losses of the magnitude network: L1 of the log magnitude and of the magnitude to the power of 0.35."""
+
+    vocoder: SpectralVocoder
+
+    def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
+        """See `Task.forward`."""
+        return magnitude_losses(self.vocoder, self._mels(waveform, generator), waveform)
+
+
+class AdversarialTask(VocoderTask):
+    """A vocoder against discriminators: both learn in the same step.
+
+    Args:
+        As `VocoderTask`, and:
+        crop_frames: frames that the vocoder makes of each segment, at a random place; the codec sees the whole segment.
+    """
+
+    def __init__(
+        self, config: CodecConfig, start: Path | None, codec: Path | None, decoded_share: float, crop_frames: int
+    ) -> None:
+        super().__init__(config, start, codec, decoded_share)
+        self.crop_frames = crop_frames
+        self.discriminators = Discriminators()
+        if start is not None and (start / DISCRIMINATORS_FILE).exists():
+            load_weights(self.discriminators, start / DISCRIMINATORS_FILE)
+        self.mel_loss = MultiResolutionMelLoss(config.mel.sample_rate_hz)
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """See `Task.parameter_groups`."""
+        return [list(self.vocoder.parameters()), list(self.discriminators.parameters())]
+
+    def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
+        """See `Task.forward`."""
+        losses: Losses = {}
+        with torch.autocast(waveform.device.type, enabled=False):
+            mel, waveform = self._crop(self._mels(waveform, generator), waveform, generator)
+            phase = self._phase(mel, generator)
+            if isinstance(self.vocoder, RefinedVocoder):
+                losses["magnitude"] = magnitude_losses(self.vocoder.start, mel, waveform)["loss"]
+        margin = MARGIN_FRAMES * self.config.mel.hop_samples
+        given = self.vocoder(mel, phase).float()[:, margin:-margin]
+        wanted = waveform[:, margin:-margin]
+        with torch.autocast(waveform.device.type, enabled=False):
+            losses["mel"] = self.mel_loss(given, wanted)
+        scale = JUDGED_PEAK / wanted.abs().amax(dim=1, keepdim=True).clamp(min=0.01)
+        real, fake = scale * wanted, scale * given
+        both = self.discriminators(torch.cat([real, fake.detach()]))
+        real_judgements = [(score[: len(real)], [f[: len(real)] for f in features]) for score, features in both]
+        fake_judgements = [(score[len(real) :], features) for score, features in both]
+        # For the vocoder's part the discriminators are given, so that one backward pass serves both players.
+        frozen = {name: parameter.detach() for name, parameter in self.discriminators.named_parameters()}
+        judgements = functional_call(self.discriminators, frozen, (fake,))
+        losses["features"] = feature_loss(real_judgements, judgements)
+        losses["fooling"] = fooling_loss(judgements)
+        adversary = discriminator_loss(real_judgements, fake_judgements)
+        losses["loss"] = adversary + sum(LOSS_WEIGHTS[name] * value for name, value in losses.items())
+        losses["adversary"] = adversary
+        return losses
+
+    def save(self, folder: Path) -> None:
+        """See `Task.save`; the discriminators are kept beside, for training that goes on from weights alone."""
+        super().save(folder)
+        save_weights(self.discriminators, folder / DISCRIMINATORS_FILE)
+
+    def _crop(self, mel: Tensor, waveform: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A part of crop_frames of mel [B, T, M] and of waveform [B, T * hop]."""
+        n_places = mel.shape[1] - self.crop_frames + 1
+        first = int(torch.randint(n_places, (), generator=generator, device=mel.device))
+        hop = self.config.mel.hop_samples
+        end = first + self.crop_frames
+        return mel[:, first:end], waveform[:, first * hop : end * hop]
+
+
+def magnitude_losses(vocoder: SpectralVocoder, mel: Tensor, waveform: Tensor) -> Losses:
+    """Losses of the magnitudes that ``vocoder`` guesses from mels [B, T, M], against those of waveforms [B, T * hop]."""
+    floor = vocoder.mel.config.floor
+    wanted = torch.log(vocoder.mel.spectrum(waveform).abs() + floor).transpose(1, 2)
+    given = vocoder.log_magnitudes(mel)
+    log_error = (given - wanted).abs().mean()
+    loud_error = ((LOUD_EXPONENT * given).exp() - (LOUD_EXPONENT * wanted).exp()).abs().mean()
+    return {"loss": log_error + loud_error, "log_magnitude": log_error, "loud_magnitude": loud_error}
 
 
 def _frozen_codec(folder: Path) -> MelCodec:
     codec = MelCodec(read_model_config(folder))
     load_weights(codec, folder / CODEC_FILE)
-    return codec.requires_grad_(requires_grad=False)
+    return codec.eval().requires_grad_(requires_grad=False)

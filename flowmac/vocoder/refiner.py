@@ -43,8 +43,10 @@ class RefinedVocoder(Vocoder):
         self.leave = zero_linear(config.width, 3 * n_bins)
 
     def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """See `Vocoder.forward`."""
-        return self.refine(self.start(mel, phase), mel)
+        """See `Vocoder.forward`; in training the gradient ends at the start signal, whose network learns by itself."""
+        with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
+            signal = self.start(mel.float(), phase)
+        return self.refine(signal, mel)
 
     def refine(self, signal: Tensor, mel: Tensor) -> Tensor:
         """A signal [B, T * hop] with this mel [B, T, M] to one [B, T * hop] that sounds more real."""

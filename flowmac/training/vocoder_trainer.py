@@ -6,6 +6,7 @@ against discriminators.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -64,9 +65,9 @@ class VocoderTask(Task):
     def _mels(self, waveform: Tensor, generator: torch.Generator) -> Tensor:
         """Mel magnitudes [B, T, M] to learn from, of waveforms [B, N]; those of the first part were decoded."""
         mel = self.vocoder.mel(waveform)
-        if self.codec is None:
+        n_decoded = math.ceil(self.decoded_share * len(mel))
+        if self.codec is None or n_decoded == 0:
             return mel
-        n_decoded = round(self.decoded_share * len(mel))
         return torch.cat([self._decoded(self.codec, mel[:n_decoded], generator), mel[n_decoded:]])
 
     def _decoded(self, codec: MelCodec, mel: Tensor, generator: torch.Generator) -> Tensor:

@@ -160,13 +160,13 @@ def test_joint_training_moves_autoencoder_and_codebooks(small_config: CodecConfi
     config = small_config.model_copy(
         update={"latent": small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})}
     )
-    task = CodecTask(config, None, packed_sound, fit_segments=32, segment_frames=32, stage="joint", device=torch.device("cpu"))
-    task.train()
+    task = CodecTask(config, None, packed_sound, 32, 32, "joint", torch.device("cpu")).train()
     before = task.codec.quantizer.codebooks.clone()
     waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
     losses = task(waveform, torch.Generator().manual_seed(0))
     losses["loss"].backward()
-    assert set(losses) == {"loss", "flow", "prior", "commitment", "coarse_l1"}
+    perplexities = {f"perplexity_{level}" for level in range(1, 9)}
+    assert set(losses) == {"loss", "flow", "prior", "commitment", "coarse_l1", *perplexities}
     for name, parameter in task.codec.autoencoder.named_parameters():
         assert parameter.grad is not None, name
     assert not torch.equal(before, task.codec.quantizer.codebooks)

@@ -37,6 +37,7 @@ class ResidualVectorQuantizer(nn.Module):
     codebooks: Tensor
     gain: Tensor
     usage: Tensor
+    shares: Tensor
 
     def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float = 0.995) -> None:
         super().__init__()
@@ -45,7 +46,10 @@ class ResidualVectorQuantizer(nn.Module):
         self.register_buffer("codebooks", torch.zeros(n_levels, n_positions, N_ENTRIES, vector_size))
         #: For each number of levels, what brings a coefficient's spread back to what it was before quantisation.
         self.register_buffer("gain", torch.ones(n_levels + 1, n_positions, vector_size))
+        #: Averages over training batches: how often each entry was chosen, with what revived ones are credited with;
+        #: and its share of all choices, as they were.
         self.register_buffer("usage", torch.ones(n_levels, n_positions, N_ENTRIES), persistent=False)
+        self.register_buffer("shares", torch.zeros(n_levels, n_positions, N_ENTRIES), persistent=False)
 
     def encode(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
         """Codes [N, P, n_levels], uint8, of latents [N, P, D].
@@ -106,6 +110,7 @@ class ResidualVectorQuantizer(nn.Module):
     def _follow(self, level: int, residuals: Tensor, codes: Tensor) -> None:
         """Move the entries of a level towards the residuals [N, P, D] that chose them by ``codes`` [N, P]."""
         counts, sums = _cluster_sums(residuals, codes)
+        self.shares[level].lerp_(counts / len(codes), 1 - self.decay)
         usage, entries = self.usage[level], self.codebooks[level]
         totals = entries * usage[..., None]  # the average is kept as entry times usage
         usage.mul_(self.decay).add_(counts, alpha=1 - self.decay)
@@ -166,9 +171,9 @@ def count_codes(codes: Tensor) -> Tensor:
 def perplexity(counts: Tensor) -> Tensor:
     """Exponential of the entropy of counts [..., K]: how many entries, used evenly, would be as varied; [...].
 
-    From 1 (a single entry is used) to K (all are, evenly); from n codes, no more than n.
+    From 1 (a single entry is used, or none) to K (all are, evenly); from n codes, no more than n.
     """
-    shares = counts / counts.sum(dim=-1, keepdim=True)
+    shares = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1e-9)
     return torch.special.entr(shares).sum(dim=-1).exp()
 
 

@@ -137,13 +137,14 @@ class CodecTask(Task):
         self.codec.autoencoder.train(mode and self.stage != "flow")
         return self
 
-    def get_extra_state(self) -> Tensor:
-        """How often codes were chosen of late: a training that goes on needs it, a model does not."""
-        return self.codec.quantizer.usage
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """What was chosen of the codebooks of late: a training that goes on needs it, a model does not."""
+        return {"usage": self.codec.quantizer.usage, "shares": self.codec.quantizer.shares}
 
-    def set_extra_state(self, state: Tensor) -> None:
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """See `get_extra_state`."""
-        self.codec.quantizer.usage.copy_(state)
+        self.codec.quantizer.usage.copy_(state["usage"])
+        self.codec.quantizer.shares.copy_(state["shares"])
 
     def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
         """See `Task.forward`."""
@@ -200,10 +201,13 @@ class CodecTask(Task):
 
     @torch.no_grad()
     def _perplexities(self, mel: Tensor) -> Tensor:
-        """Perplexity of each level's codebook, mean over positions [L]: in training of late, else on this mel alone."""
+        """Perplexity of each level's codebook, mean over positions [L]: in training of late, else on this mel alone.
+
+        A mel of few groups cannot show more than their number.
+        """
         quantizer = self.codec.quantizer
         if self.training:
-            return perplexity(quantizer.usage).mean(dim=-1)
+            return perplexity(quantizer.shares).mean(dim=-1)
         latents = self.codec.autoencoder.encode(mel).flatten(0, 1)
         codes = quantizer.encode(latents, quantizer.n_levels, BEAM_WIDTH)
         return torch.stack([perplexity(count_codes(level)).mean() for level in codes.unbind(-1)])

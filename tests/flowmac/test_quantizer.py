@@ -128,6 +128,16 @@ def test_perplexity_of_known_distributions() -> None:
     assert torch.allclose(perplexity(torch.stack([even, single, half])), torch.tensor([256.0, 1.0, 128.0]))
     geometric = 0.5 ** torch.arange(1, N_ENTRIES + 1)  # an entropy of 2 bits
     assert float(perplexity(geometric)) == pytest.approx(4)
+    assert float(perplexity(torch.zeros(N_ENTRIES))) == 1
+
+
+def test_perplexity_of_training_counts_true_choices_alone(quantizer: ResidualVectorQuantizer) -> None:
+    """Two clusters use two entries of the first level, however many are revived."""
+    quantizer.train()
+    latents = torch.tensor([10.0, -10.0]).repeat(500)[:, None, None] + torch.zeros(1000, 3, 6)
+    for _ in range(30):
+        quantizer(latents, 1)
+    assert torch.allclose(perplexity(quantizer.shares[0]), torch.full((3,), 2.0), atol=0.2)
 
 
 def test_codes_are_counted_for_each_position() -> None:

@@ -44,7 +44,7 @@ class Flow(nn.Module):
 
     @property
     def is_trained(self) -> bool:
-        """Whether the velocity network has ever been trained: until then its last layer is 0."""
+        """Whether the velocity network gives more than the linear velocity that it starts as."""
         return bool(self.velocity.leave.weight.any())
 
     def place(self, coarse: Tensor, n_levels: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,11 +57,6 @@ class Flow(nn.Module):
 
     def follow(self, mel: Tensor, coarse: Tensor, n_levels: int) -> None:
         """Keep the scales right while the autoencoder is trained, from a batch with ``n_levels``."""
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether the velocity network gives more than the linear velocity that it starts as."""
-        return bool(self.velocity.leave.weight.any())
 
     def loss(self, mel: Tensor, coarse: Tensor, n_levels: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the velocity at random times.

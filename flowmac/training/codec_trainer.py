@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 Stage = Literal["autoencoder", "flow", "joint"]
 
-#: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is all.
+#: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is
+#: all.
 LOSS_WEIGHTS: dict[Stage, dict[str, float]] = {
     "flow": {"flow": 1.0},
     "joint": {"flow": 1.0, "prior": 0.01, "commitment": 0.25},

@@ -14,6 +14,11 @@ from flowmac.frame_autoencoder import FrameAutoencoder
 from flowmac.quantizer import ResidualVectorQuantizer
 
 
+#: Decay of the codebooks' averages in training. Latents of an encoder that starts at random weights move faster than
+#: those of a transform with networks around it.
+DECAY, FRAME_DECAY = 0.995, 0.98
+
+
 class MelCodec(nn.Module):
     """Compressed mel to codes, codes to a coarse mel, and the flow that refines it.
 
@@ -25,7 +30,8 @@ class MelCodec(nn.Module):
         latent = config.latent
         self.config = config
         self.autoencoder = make_autoencoder(config.mel, latent)
-        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size)
+        decay = DECAY if latent.attention is None else FRAME_DECAY
+        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size, decay)
         self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
 
     def encode(self, mel: Tensor, n_levels: int) -> Tensor:

@@ -39,7 +39,7 @@ class ResidualVectorQuantizer(nn.Module):
     usage: Tensor
     shares: Tensor
 
-    def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float = 0.995) -> None:
+    def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float) -> None:
         super().__init__()
         self.n_levels = n_levels
         self.decay = decay

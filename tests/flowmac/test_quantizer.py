@@ -13,7 +13,7 @@ from flowmac.quantizer import CHUNK_VECTORS, N_ENTRIES, ResidualVectorQuantizer,
 @pytest.fixture
 def quantizer() -> ResidualVectorQuantizer:
     torch.manual_seed(0)
-    quantizer = ResidualVectorQuantizer(n_levels=4, n_positions=3, vector_size=6).eval()
+    quantizer = ResidualVectorQuantizer(n_levels=4, n_positions=3, vector_size=6, decay=0.9).eval()
     for level in range(4):
         quantizer.codebooks[level] = torch.randn(3, N_ENTRIES, 6) * 0.5**level
     return quantizer
@@ -111,7 +111,6 @@ def test_forward_agrees_with_encode_and_passes_gradients_through(quantizer: Resi
 def test_training_moves_entries_to_the_data_and_revives_dead_codes(quantizer: ResidualVectorQuantizer) -> None:
     torch.manual_seed(1)
     quantizer.train()
-    quantizer.decay = 0.9
     quantizer.codebooks.mul_(100)  # far from the data: nearly all codes start dead
     latents = torch.randn(2000, 3, 6)
     for _ in range(60):

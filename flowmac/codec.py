@@ -13,7 +13,7 @@ from torch import Tensor
 from flowmac import bitstream, checkpoint
 from flowmac.audio import FloatArray, Waveform
 from flowmac.concealment import bridge
-from flowmac.config import CodecConfig
+from flowmac.config import CONTEXT_FRAMES, CodecConfig
 from flowmac.errors import AudioError, BitstreamError, SettingError
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
@@ -21,13 +21,12 @@ from flowmac.solver import Solver, get_solver, n_steps
 from flowmac.streaming import windows
 from flowmac.vocoder import Vocoder, build_vocoder
 
-#: Groups that are coded at a time, and those on either side that the networks see besides. They are fixed, so that
-#: the result does not depend on how much memory there is.
-SEGMENT_GROUPS = 128
-CONTEXT_GROUPS = 8
+#: Frames that are coded at a time, with `CONTEXT_FRAMES` on either side that the networks see besides. They are fixed,
+#: so that the result does not depend on how much memory there is. Both are cut in whole groups.
+SEGMENT_FRAMES = 2048
 
-#: Groups that share a checksum: about a second.
-PACKET_GROUPS = 3
+#: Frames that share a checksum: about a second.
+PACKET_FRAMES = 48
 
 #: What random values are for; keeps those of one seed apart.
 NOISE, PHASE = 0, 1
@@ -90,6 +89,14 @@ class Codec:
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.mel_codec.quantizer.codebooks.device
+
+    @property
+    def _segment_groups(self) -> int:
+        return max(1, SEGMENT_FRAMES // self.config.latent.group_frames)
+
+    @property
+    def _context_groups(self) -> int:
+        return -(-CONTEXT_FRAMES // self.config.latent.group_frames)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -179,10 +186,11 @@ class Codec:
         n_levels = self.n_levels(kbps)
         latent, hop_samples = self.config.latent, self.config.mel.hop_samples
         group_samples = latent.group_frames * hop_samples
+        segment_samples, context_samples = self._segment_groups * group_samples, self._context_groups * group_samples
         n_samples = 0
         parts: list[Tensor] = []
         signal = (self._checked(block) for block in blocks)
-        for window in windows(signal, SEGMENT_GROUPS * group_samples, CONTEXT_GROUPS * group_samples):
+        for window in windows(signal, segment_samples, context_samples):
             mel = self.vocoder.mel(window.data)
             n_missing = -mel.shape[1] % latent.group_frames
             mel = torch.cat([mel, mel[:, -1:].expand(-1, n_missing, -1)], dim=1)
@@ -200,7 +208,7 @@ class Codec:
             n_channels=len(codes),
             n_levels=n_levels,
             group_frames=latent.group_frames,
-            packet_groups=PACKET_GROUPS,
+            packet_groups=max(1, PACKET_FRAMES // latent.group_frames),
             hop_samples=hop_samples,
             sample_rate_hz=self.sample_rate_hz,
             n_samples=n_samples,
@@ -302,8 +310,8 @@ class Codec:
         hop_samples, group_frames = header.hop_samples, header.group_frames
         mels = self._mels(header, codes, lost, channel, settings)
         context = -(-self.vocoder.context_frames // group_frames) * group_frames
-        for i, window in enumerate(windows(mels, SEGMENT_GROUPS * group_frames, context)):
-            first_group = (i * SEGMENT_GROUPS * group_frames - window.n_before) // group_frames
+        for i, window in enumerate(windows(mels, self._segment_groups * group_frames, context)):
+            first_group = i * self._segment_groups - window.n_before // group_frames
             mel = window.data.T[None].to(self.device)
             n_bins = self.config.mel.n_fft // 2 + 1
             phase = self._random(torch.rand, (PHASE, settings.seed, channel), first_group, mel.shape[1], n_bins)
@@ -325,10 +333,11 @@ class Codec:
         # [G, L, P] in the stream, [P, L, G] for windows over groups
         all_codes = torch.from_numpy(padded.copy()).view(n_groups, n_levels, group_frames).permute(2, 1, 0)
         order = torch.arange(n_groups * group_bytes).view(n_groups, n_levels, group_frames)
-        all_valid = (order < len(codes)).sum(dim=1).T  # [P, G]
+        # What is lost tells networks nothing: its latents are zeros. [P, G]
+        all_valid = (order < len(codes)).sum(dim=1).T * ~lost
         signal = torch.cat([all_codes.flatten(0, 1), all_valid, lost[None]]).to(torch.int16)
         n_left = header.n_frames
-        for i, window in enumerate(windows([signal], SEGMENT_GROUPS, CONTEXT_GROUPS)):
+        for i, window in enumerate(windows([signal], self._segment_groups, self._context_groups)):
             parts = window.data.split([group_frames * n_levels, group_frames, 1])
             window_codes = parts[0].view(group_frames, n_levels, -1).permute(2, 0, 1)
             window_valid = parts[1].T
@@ -336,7 +345,7 @@ class Codec:
                 window_codes[None].to(self.device, torch.uint8), window_valid[None].to(self.device)
             )
             bridge(coarse, parts[2][0].bool().repeat_interleave(group_frames))
-            first_group = i * SEGMENT_GROUPS - window.n_before
+            first_group = i * self._segment_groups - window.n_before
             mel = self._refine(coarse, n_levels, channel, first_group, settings)
             start = window.n_before * group_frames
             kept = mel[0, start : start + min(window.n_kept * group_frames, n_left)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Frames that a sound outlives its packet; at a hop of 512 and 24 kHz 0.17 s. Shorter than a group, so that the
-#: frames on either side of a window decide nothing about a gap in it.
+#: Frames that a sound outlives its packet; at a hop of 512 and 24 kHz 0.17 s. Shorter than a window's context,
+#: so that what lies beyond it decides nothing about a gap in it.
 FADE_FRAMES = 8
 
 

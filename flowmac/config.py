@@ -24,6 +24,10 @@ class Config(pydantic.BaseModel):
 
 C = TypeVar("C", bound=Config)
 
+#: Frames on either side of a segment of a long recording that the networks see besides. No autoencoder may look
+#: further, or the cuts between segments would change its result.
+CONTEXT_FRAMES = 128
+
 
 class MelConfig(Config):
     """Mel spectrogram: triangular bands with peak 1 on Slaney's scale from 0 Hz to half the sample rate.
@@ -45,6 +49,14 @@ class MelConfig(Config):
         return self.sample_rate_hz / self.hop_samples
 
 
+class AttentionConfig(Config):
+    """Self-attention of ``n_heads`` heads, in which a frame sees ``reach_frames`` frames on either side of itself."""
+
+    n_heads: pydantic.PositiveInt = 4
+    reach_frames: pydantic.PositiveInt = 16
+    dropout: float = pydantic.Field(default=0.1, ge=0, lt=1)
+
+
 class LatentConfig(Config):
     """Encoder, quantiser and mel decoder.
 
@@ -52,6 +64,8 @@ class LatentConfig(Config):
     each vector is coded by ``n_levels`` residual codebooks of 256 entries, one byte each. The networks before and after
     the transform have so many blocks of ``width`` on tokens of ``token_frames`` mel frames; with 0 blocks the transform
     stands alone. ``tilt`` takes bits from high bands: the transform sees band f times (1 + (f / 3 kHz)^2)^(-tilt / 2).
+
+    With ``attention`` there is no transform: each frame is a group, and the blocks are of self-attention.
     """
 
     group_frames: pydantic.PositiveInt = 16
@@ -63,11 +77,34 @@ class LatentConfig(Config):
     token_frames: pydantic.PositiveInt = 4
     width: pydantic.PositiveInt = 320
     tilt: pydantic.NonNegativeFloat = 0.0
+    attention: AttentionConfig | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _attention_fits(self) -> LatentConfig:
+        if self.attention is None:
+            return self
+        if self.group_frames != 1:
+            raise ValueError(f"attention codes frame by frame, so group_frames must be 1, got {self.group_frames}")
+        if self.width % (2 * self.attention.n_heads):
+            raise ValueError(f"width ({self.width}) must be a multiple of twice n_heads ({self.attention.n_heads})")
+        reach = max(self.encoder_blocks, self.decoder_blocks) * self.attention.reach_frames
+        if reach > CONTEXT_FRAMES:
+            raise ValueError(
+                f"blocks times reach_frames must not be over {CONTEXT_FRAMES}, the context of a segment, got {reach}"
+            )
+        return self
 
 
 class FlowConfig(Config):
-    """Velocity network of the flow: ``n_blocks`` blocks of ``width`` on tokens of ``token_frames`` mel frames."""
+    """Flow and its velocity network: ``n_blocks`` blocks of ``width`` on tokens of ``token_frames`` mel frames.
 
+    ``prior`` is what the noise is added to: ``coarse``, the coarse mel, so that the flow models the residual; or
+    ``mean``, the mean of all mels, so that the coarse mel is a condition and no more. ``sigma_min`` is the standard
+    deviation of the noise that is left at the end of the path.
+    """
+
+    prior: Literal["coarse", "mean"] = "coarse"
+    sigma_min: float = pydantic.Field(default=0.0, ge=0, lt=1)
     token_frames: pydantic.PositiveInt = 4
     width: pydantic.PositiveInt = 320
     n_blocks: pydantic.PositiveInt = 8
@@ -98,7 +135,31 @@ class RefinerConfig(Config):
     hop_samples: pydantic.PositiveInt = 256
 
 
-VocoderConfig = Annotated[SpectralConfig | RefinerConfig, pydantic.Field(discriminator="kind")]
+class BigVGANConfig(Config):
+    """Mel to audio by the BigVGAN variant: a convolution to ``width`` channels, then stages of upsampling.
+
+    Stage i upsamples by ``upsampling[i]``, which must multiply to the mel's hop, and halves the channels. Its blocks,
+    one for each of ``kernel_sizes``, have a pair of convolutions for each of ``dilations``.
+    """
+
+    kind: Literal["bigvgan"] = "bigvgan"
+    width: pydantic.PositiveInt = 256
+    upsampling: tuple[pydantic.PositiveInt, ...] = (8, 8, 4, 2)
+    kernel_sizes: tuple[pydantic.PositiveInt, ...] = (3, 7, 11)
+    dilations: tuple[pydantic.PositiveInt, ...] = (1, 3, 5)
+
+    @pydantic.model_validator(mode="after")
+    def _shapes_fit(self) -> BigVGANConfig:
+        if self.width % 2 ** len(self.upsampling):
+            raise ValueError(f"width ({self.width}) must be a multiple of 2^{len(self.upsampling)}: stages halve it")
+        if any(factor % 2 for factor in self.upsampling):
+            raise ValueError(f"factors of upsampling must be even, got {self.upsampling}")
+        if any(size % 2 == 0 for size in self.kernel_sizes):
+            raise ValueError(f"kernel_sizes must be odd, got {self.kernel_sizes}")
+        return self
+
+
+VocoderConfig = Annotated[SpectralConfig | RefinerConfig | BigVGANConfig, pydantic.Field(discriminator="kind")]
 
 
 class DecodeDefaults(Config):

@@ -1,9 +1,12 @@
-"""Mel to latents and back: the group transform, with networks before and after it that start at zero.
+"""Mel to latents and back: what all autoencoders have in common, and the one on groups of frames.
 
-With no blocks the networks are absent and encoder and mel decoder are the transform alone.
+It is the group transform, with networks before and after it that start at zero. With no blocks the networks are absent
+and encoder and mel decoder are the transform alone.
 """
 
 from __future__ import annotations
+
+import logging
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +15,33 @@ from flowmac.blocks import ConvNeXtBlock, zero_linear
 from flowmac.config import LatentConfig, MelConfig
 from flowmac.transform import GroupTransform
 
+logger = logging.getLogger(__name__)
+
 #: Brings compressed mels near unit variance for the networks.
 INPUT_SCALE = 0.5
+
+
+class MelAutoencoder(nn.Module):
+    """Compressed mel to latent vectors, and quantised latent vectors to a coarse mel.
+
+    Letters: B batch, G groups, P frames and vectors a group, M bands, D coefficients a vector.
+    """
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Compressed mel [B, G * P, M] to latents [B, G, P, D]."""
+        raise NotImplementedError
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents [B, G, P, D] to the compressed coarse mel [B, G * P, M]."""
+        raise NotImplementedError
+
+    def fit(self, mel: Tensor) -> None:
+        """Set what comes from the data alone from compressed mels [B, G * P, M]."""
+        raise NotImplementedError
+
+    def identity(self) -> tuple[Tensor, ...]:
+        """What gives codes their meaning beside the codebooks; half precision must not change it."""
+        raise NotImplementedError
 
 
 class MelNetwork(nn.Module):
@@ -40,27 +68,38 @@ class MelNetwork(nn.Module):
         return self.leave(self.norm(h)).reshape(mel.shape)
 
 
-class MelAutoencoder(nn.Module):
-    """Compressed mel to latent vectors, and quantised latent vectors to a coarse mel.
+class GroupAutoencoder(MelAutoencoder):
+    """The transform of groups of frames and the networks around it.
 
     The encoder's network changes the mel so that what the transform and the quantiser make of it serves best, the
     decoder's makes up for what they lost.
-
-    Letters: B batch, G groups, P frames and vectors a group, M bands, D coefficients a vector.
     """
 
     def __init__(self, mel: MelConfig, config: LatentConfig) -> None:
         super().__init__()
-        self.config = config
         self.transform = GroupTransform(mel, config)
         self.encoder = MelNetwork(mel.n_bands, config, config.encoder_blocks) if config.encoder_blocks else None
         self.decoder = MelNetwork(mel.n_bands, config, config.decoder_blocks) if config.decoder_blocks else None
 
     def encode(self, mel: Tensor) -> Tensor:
-        """Compressed mel [B, G * P, M] to latents [B, G, P, D]."""
+        """See `MelAutoencoder.encode`."""
         return self.transform(mel if self.encoder is None else mel + self.encoder(mel))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents [B, G, P, D] to the compressed coarse mel [B, G * P, M]."""
+        """See `MelAutoencoder.decode`."""
         mel = self.transform.inverse(latents)
         return mel if self.decoder is None else mel + self.decoder(mel)
+
+    @torch.no_grad()
+    def fit(self, mel: Tensor) -> None:
+        """See `MelAutoencoder.fit`."""
+        variances = self.transform.fit(mel)
+        n_kept = self.transform.basis.shape[1]
+        kept_share = float(variances[:n_kept].sum() / variances.sum())
+        logger.info(
+            "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
+        )
+
+    def identity(self) -> tuple[Tensor, ...]:
+        """See `MelAutoencoder.identity`: the transform."""
+        return self.transform.mean, self.transform.synthesis

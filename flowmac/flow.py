@@ -1,13 +1,17 @@
-"""Conditional flow matching: from noise around the coarse mel to a mel with the texture of a real one.
+"""Conditional flow matching: from noise to a mel with the texture of a real one, given the coarse mel.
 
-The flow models the residual (mel - coarse) / scale rather than the mel, so that its prior is centred at the coarse
-mel, and one evaluation from noise of temperature 0 gives the mean that the network expects.
+What is carried along the path is x in mel = centre + scale * x, so that data and noise have unit variance. The two
+flows differ in the centre: the residual flow's prior sits at the coarse mel, and one evaluation from noise of
+temperature 0 gives the mean that the network expects; the mel flow's prior knows nothing of the coarse mel, which is
+its condition and no more, as in the paper.
 
-Source: Lipman et al., "Flow Matching for Generative Modeling", 2023, optimal-transport path with sigma_min = 0;
+Source: Lipman et al., "Flow Matching for Generative Modeling", 2023, optimal-transport path (equations 20 to 23);
 guidance: Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,24 +24,39 @@ from flowmac.velocity_net import VelocityNet
 CONDITION_DROPOUT = 0.1
 
 
-class ResidualFlow(nn.Module):
-    """Flow over the scaled residual between the mel and the coarse mel, both compressed.
+#: Share of each training batch in the average of a residual's deviation, while the autoencoder changes.
+FOLLOW_SHARE = 0.01
+
+#: Least deviation of a band, so that one which is always silent stays finite.
+MIN_DEVIATION = 0.1
+
+
+class Flow(nn.Module):
+    """Flow over compressed mels for a coarse mel; where its noise is centred is said by the subclasses.
 
     Letters: B batch, T frames, M bands.
     """
 
-    scale: Tensor
-
     def __init__(self, n_bands: int, n_levels: int, config: FlowConfig) -> None:
         super().__init__()
         self.velocity = VelocityNet(n_bands, n_levels, config)
-        #: Standard deviation of the residual for each number of levels.
-        self.register_buffer("scale", torch.ones(n_levels + 1))
+        self.sigma_min = config.sigma_min
 
     @property
     def is_trained(self) -> bool:
         """Whether the velocity network gives more than the linear velocity that it starts as."""
         return bool(self.velocity.leave.weight.any())
+
+    def place(self, coarse: Tensor, n_levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and scale, which go with [B, T, M], for the ``coarse`` mels [B, T, M] of ``n_levels`` [B] levels."""
+        raise NotImplementedError
+
+    def fit(self, mel: Tensor, coarse: Sequence[Tensor]) -> None:
+        """Set the scales from mels [B, T, M] and what is left of them by 1, 2, ... levels, each [B, T, M]."""
+        raise NotImplementedError
+
+    def follow(self, mel: Tensor, coarse: Tensor, n_levels: int) -> None:
+        """Keep the scales right while the autoencoder is trained, from a batch with ``n_levels``."""
 
     def loss(self, mel: Tensor, coarse: Tensor, n_levels: Tensor, generator: torch.Generator) -> Tensor:
         """Mean squared error of the velocity at random times.
@@ -48,13 +67,15 @@ class ResidualFlow(nn.Module):
             generator: source of noise, times and condition dropout.
         """
         device = mel.device
-        data = (mel - coarse) / self.scale[n_levels][:, None, None]
+        centre, scale = self.place(coarse, n_levels)
+        data = (mel - centre) / scale
         noise = torch.randn(data.shape, generator=generator, device=device)
         time = torch.rand(len(data), generator=generator, device=device)
         is_given = (torch.rand(len(data), generator=generator, device=device) >= CONDITION_DROPOUT).float()
-        x = torch.lerp(noise, data, time[:, None, None])
+        velocity = data - (1 - self.sigma_min) * noise  # the same all along the path
+        x = noise + time[:, None, None] * velocity
         given = self.velocity(x, coarse, is_given, n_levels, time)
-        return (given - (data - noise)).square().mean()
+        return (given - velocity).square().mean()
 
     def sample(self, coarse: Tensor, n_levels: int, noise: Tensor, solver: Solver, nfe: int, cfg: float) -> Tensor:
         """A mel [B, T, M] for the ``coarse`` one.
@@ -83,4 +104,59 @@ class ResidualFlow(nn.Module):
             with_coarse, without = v.chunk(2)
             return without + cfg * (with_coarse - without)
 
-        return coarse + self.scale[n_levels] * solve(velocity, noise, solver, nfe)
+        centre, scale = self.place(coarse, levels[:size])
+        return centre + scale * solve(velocity, noise, solver, nfe)
+
+
+class ResidualFlow(Flow):
+    """Flow whose prior is centred at the coarse mel: it models the residual (mel - coarse) / scale."""
+
+    scale: Tensor
+
+    def __init__(self, n_bands: int, n_levels: int, config: FlowConfig) -> None:
+        super().__init__(n_bands, n_levels, config)
+        #: Standard deviation of the residual for each number of levels.
+        self.register_buffer("scale", torch.ones(n_levels + 1))
+
+    def place(self, coarse: Tensor, n_levels: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Flow.place`."""
+        return coarse, self.scale[n_levels][:, None, None]
+
+    @torch.no_grad()
+    def fit(self, mel: Tensor, coarse: Sequence[Tensor]) -> None:
+        """See `Flow.fit`."""
+        deviations = [mel.std(), *((mel - given).std() for given in coarse)]
+        self.scale.copy_(torch.stack(deviations))
+
+    @torch.no_grad()
+    def follow(self, mel: Tensor, coarse: Tensor, n_levels: int) -> None:
+        """See `Flow.follow`."""
+        self.scale[n_levels].lerp_((mel - coarse).std(), FOLLOW_SHARE)
+
+
+class MelFlow(Flow):
+    """Flow of the whole mel, from a prior at the mean of all mels."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, n_bands: int, n_levels: int, config: FlowConfig) -> None:
+        super().__init__(n_bands, n_levels, config)
+        self.register_buffer("mean", torch.zeros(n_bands))
+        self.register_buffer("deviation", torch.ones(n_bands))
+
+    def place(self, coarse: Tensor, n_levels: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Flow.place`; the same for all."""
+        return self.mean, self.deviation
+
+    @torch.no_grad()
+    def fit(self, mel: Tensor, coarse: Sequence[Tensor]) -> None:
+        """See `Flow.fit`; only the mels matter."""
+        self.mean.copy_(mel.mean(dim=(0, 1)))
+        self.deviation.copy_(mel.std(dim=(0, 1)).clamp(min=MIN_DEVIATION))
+
+
+def make_flow(n_bands: int, n_levels: int, config: FlowConfig) -> Flow:
+    """The flow whose prior the configuration names."""
+    kind = ResidualFlow if config.prior == "coarse" else MelFlow
+    return kind(n_bands, n_levels, config)

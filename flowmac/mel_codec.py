@@ -7,10 +7,16 @@ import hashlib
 from torch import Tensor, nn
 
 from flowmac.bitstream import IDENTITY_BYTES
-from flowmac.config import CodecConfig
-from flowmac.encoder import MelAutoencoder
-from flowmac.flow import ResidualFlow
+from flowmac.config import CodecConfig, LatentConfig, MelConfig
+from flowmac.encoder import GroupAutoencoder, MelAutoencoder
+from flowmac.flow import make_flow
+from flowmac.frame_autoencoder import FrameAutoencoder
 from flowmac.quantizer import ResidualVectorQuantizer
+
+
+#: Decay of the codebooks' averages in training. Latents of an encoder that starts at random weights move faster than
+#: those of a transform with networks around it.
+DECAY, FRAME_DECAY = 0.995, 0.98
 
 
 class MelCodec(nn.Module):
@@ -23,9 +29,10 @@ class MelCodec(nn.Module):
         super().__init__()
         latent = config.latent
         self.config = config
-        self.autoencoder = MelAutoencoder(config.mel, latent)
-        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size)
-        self.flow = ResidualFlow(config.mel.n_bands, latent.n_levels, config.flow)
+        self.autoencoder = make_autoencoder(config.mel, latent)
+        decay = DECAY if latent.attention is None else FRAME_DECAY
+        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size, decay)
+        self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
 
     def encode(self, mel: Tensor, n_levels: int) -> Tensor:
         """Compressed mel [B, G * P, M] to codes [B, G, P, n_levels], uint8."""
@@ -41,13 +48,19 @@ class MelCodec(nn.Module):
         return self.autoencoder.decode(latents.unflatten(0, codes.shape[:2]))
 
     def codebooks_id(self) -> bytes:
-        """Identity of all that gives codes their meaning: mel, transform and codebooks.
+        """Identity of all that gives codes their meaning: mel, what the autoencoder has of the data, and codebooks.
 
         Better networks may come with the same codebooks; streams then stay readable. Half precision is hashed, so
         that storing weights in it changes nothing.
         """
         digest = hashlib.sha256(self.config.mel.model_dump_json().encode())
-        transform = self.autoencoder.transform
-        for tensor in (transform.mean, transform.synthesis, self.quantizer.codebooks):
+        for tensor in (*self.autoencoder.identity(), self.quantizer.codebooks):
             digest.update(tensor.detach().cpu().half().numpy().tobytes())
         return digest.digest()[:IDENTITY_BYTES]
+
+
+def make_autoencoder(mel: MelConfig, config: LatentConfig) -> MelAutoencoder:
+    """The autoencoder of the configuration: with attention frame by frame, else on groups of frames."""
+    if config.attention is None:
+        return GroupAutoencoder(mel, config)
+    return FrameAutoencoder(mel, config, config.attention)

@@ -16,9 +16,9 @@ N_ENTRIES = 256
 #: Coefficients that hardly any bits are spent on stay small.
 MAX_GAIN = 2.0
 
-#: Groups quantised at a time, which bounds the memory of the search; accelerators want more at once.
-CHUNK_GROUPS = 64
-ACCELERATOR_CHUNK_GROUPS = 2048
+#: Vectors quantised at a time, which bounds the memory of the search; accelerators want more at once.
+CHUNK_VECTORS = 1024
+ACCELERATOR_CHUNK_VECTORS = 32768
 
 #: A code chosen less often than this share of the mean is dead, and is revived with a vector of the batch.
 DEAD_SHARE = 0.05
@@ -37,15 +37,19 @@ class ResidualVectorQuantizer(nn.Module):
     codebooks: Tensor
     gain: Tensor
     usage: Tensor
+    shares: Tensor
 
-    def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float = 0.995) -> None:
+    def __init__(self, n_levels: int, n_positions: int, vector_size: int, decay: float) -> None:
         super().__init__()
         self.n_levels = n_levels
         self.decay = decay
         self.register_buffer("codebooks", torch.zeros(n_levels, n_positions, N_ENTRIES, vector_size))
         #: For each number of levels, what brings a coefficient's spread back to what it was before quantisation.
         self.register_buffer("gain", torch.ones(n_levels + 1, n_positions, vector_size))
+        #: Averages over training batches: how often each entry was chosen, with what revived ones are credited with;
+        #: and its share of all choices, as they were.
         self.register_buffer("usage", torch.ones(n_levels, n_positions, N_ENTRIES), persistent=False)
+        self.register_buffer("shares", torch.zeros(n_levels, n_positions, N_ENTRIES), persistent=False)
 
     def encode(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
         """Codes [N, P, n_levels], uint8, of latents [N, P, D].
@@ -53,9 +57,7 @@ class ResidualVectorQuantizer(nn.Module):
         Beam search: of all choices so far, each level keeps the ``beam_width`` with the smallest residuals; with 1 it
         is the usual greedy choice.
         """
-        n_chunk = CHUNK_GROUPS if latents.device.type == "cpu" else ACCELERATOR_CHUNK_GROUPS
-        parts = [self._search(chunk, n_levels, beam_width) for chunk in latents.split(n_chunk)]
-        return torch.cat(parts)
+        return torch.cat([self._search(chunk, n_levels, beam_width) for chunk in _chunks(latents)])
 
     def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
         residuals = latents[:, :, None]  # [N, P, W, D], W = 1 path so far
@@ -108,6 +110,7 @@ class ResidualVectorQuantizer(nn.Module):
     def _follow(self, level: int, residuals: Tensor, codes: Tensor) -> None:
         """Move the entries of a level towards the residuals [N, P, D] that chose them by ``codes`` [N, P]."""
         counts, sums = _cluster_sums(residuals, codes)
+        self.shares[level].lerp_(counts / len(codes), 1 - self.decay)
         usage, entries = self.usage[level], self.codebooks[level]
         totals = entries * usage[..., None]  # the average is kept as entry times usage
         usage.mul_(self.decay).add_(counts, alpha=1 - self.decay)
@@ -140,7 +143,8 @@ class ResidualVectorQuantizer(nn.Module):
         residuals = latents.clone()
         for level in range(self.n_levels):
             chosen = torch.randperm(len(residuals), generator=generator, device=generator.device)[:N_ENTRIES]
-            chosen = chosen[torch.arange(N_ENTRIES, device=chosen.device) % len(chosen)]  # fewer vectors than entries: repeat them
+            # Fewer vectors than entries: repeat them.
+            chosen = chosen[torch.arange(N_ENTRIES, device=chosen.device) % len(chosen)]
             self.codebooks[level] = residuals[chosen].transpose(0, 1)
             for _ in range(n_iterations):
                 codes = self._nearest(residuals, level)
@@ -154,8 +158,29 @@ class ResidualVectorQuantizer(nn.Module):
             residuals -= self._look_up(level, codes[..., None])[:, :, 0]
 
     def _nearest(self, residuals: Tensor, level: int) -> Tensor:
-        chunks = residuals.split(CHUNK_GROUPS * 16)
-        return torch.cat([self._distances(chunk[:, :, None], level).argmin(-1)[:, :, 0] for chunk in chunks])
+        distances = (self._distances(chunk[:, :, None], level) for chunk in _chunks(residuals, n_times=16))
+        return torch.cat([chunk.argmin(-1)[:, :, 0] for chunk in distances])
+
+
+def count_codes(codes: Tensor) -> Tensor:
+    """How often each entry is named by codes [N, P] of one level: [P, K], as float."""
+    ones = torch.ones(codes.shape, device=codes.device).T
+    return torch.zeros(codes.shape[1], N_ENTRIES, device=codes.device).scatter_add_(1, codes.long().T, ones)
+
+
+def perplexity(counts: Tensor) -> Tensor:
+    """Exponential of the entropy of counts [..., K]: how many entries, used evenly, would be as varied; [...].
+
+    From 1 (a single entry is used, or none) to K (all are, evenly); from n codes, no more than n.
+    """
+    shares = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1e-9)
+    return torch.special.entr(shares).sum(dim=-1).exp()
+
+
+def _chunks(latents: Tensor, n_times: int = 1) -> tuple[Tensor, ...]:
+    """Latents [N, P, D] in parts for the search, or ``n_times`` larger ones where there is no beam."""
+    n_vectors = CHUNK_VECTORS if latents.device.type == "cpu" else ACCELERATOR_CHUNK_VECTORS
+    return latents.split(-(-n_times * n_vectors // latents.shape[1]))
 
 
 def _take(paths: Tensor, parents: Tensor) -> Tensor:
@@ -167,8 +192,6 @@ def _cluster_sums(vectors: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     """How many of vectors [N, P, D] chose each entry by codes [N, P], and their sum: [P, K] and [P, K, D]."""
     n_positions, size = vectors.shape[1:]
     cells = (codes + N_ENTRIES * torch.arange(n_positions, device=codes.device)).flatten()
-    n_cells = n_positions * N_ENTRIES
-    counts = torch.bincount(cells, minlength=n_cells).to(vectors.dtype)
-    sums = torch.zeros(n_cells, size, dtype=vectors.dtype, device=vectors.device)
+    sums = torch.zeros(n_positions * N_ENTRIES, size, dtype=vectors.dtype, device=vectors.device)
     sums.index_add_(0, cells, vectors.flatten(0, 1))
-    return counts.view(n_positions, N_ENTRIES), sums.view(n_positions, N_ENTRIES, size)
+    return count_codes(codes), sums.view(n_positions, N_ENTRIES, size)

@@ -16,14 +16,15 @@ MEL_SCALE = 0.5
 
 
 class VelocityNet(nn.Module):
-    """Velocity of the residual mel, given where it is, the coarse mel and the time.
+    """Velocity of what the flow makes, given where it is, the coarse mel and the time.
 
-    It starts as the best linear velocity for a residual of unit variance, so that training only adds to that.
+    It starts as the best linear velocity for data of unit variance, so that training only adds to that.
     """
 
     def __init__(self, n_bands: int, n_levels: int, config: FlowConfig) -> None:
         super().__init__()
         self.token_frames = config.token_frames
+        self.sigma_min = config.sigma_min
         token_size = config.token_frames * n_bands
         self.time = nn.Sequential(nn.Linear(64, CONDITION_SIZE), nn.SiLU(), nn.Linear(CONDITION_SIZE, CONDITION_SIZE))
         self.level = nn.Embedding(n_levels + 1, CONDITION_SIZE)
@@ -38,7 +39,7 @@ class VelocityNet(nn.Module):
         """Velocity [B, T, M] of x [B, T, M], T a multiple of the token's frames.
 
         Args:
-            x: residual on its way from noise to data, unit variance at both ends.
+            x: on its way from noise to data, unit variance at both ends.
             coarse: compressed coarse mel [B, T, M].
             is_given: 1 where the network may see the coarse mel, 0 where not [B]; for guidance.
             n_levels: levels that the coarse mel was decoded from [B].
@@ -52,7 +53,10 @@ class VelocityNet(nn.Module):
         for block in self.blocks:
             h = block(h, condition)
         correction = self.leave(self.norm(h)).reshape(x.shape)
-        linear = ((2 * time - 1) / (time**2 + (1 - time) ** 2))[:, None, None]
+        # Covariance of velocity and x over the variance of x, for independent noise and data of unit variance.
+        slope = 1 - self.sigma_min
+        noise = 1 - slope * time
+        linear = ((time - slope * noise) / (time**2 + noise**2))[:, None, None]
         return linear * x + correction
 
     def _tokens(self, frames: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from flowmac.checkpoint import CODEC_FILE, load_weights, save_config, save_weights
 from flowmac.config import CodecConfig
+from flowmac.encoder import GroupAutoencoder
 from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
+from flowmac.quantizer import count_codes, perplexity
 from flowmac.solver import get_solver
 from flowmac.training.dataset import PackedAudio, RandomSegments
 from flowmac.training.loop import Losses, Task
@@ -21,8 +23,9 @@ logger = logging.getLogger(__name__)
 
 Stage = Literal["autoencoder", "flow", "joint"]
 
-#: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is all.
-LOSS_WEIGHTS = {
+#: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is
+#: all.
+LOSS_WEIGHTS: dict[Stage, dict[str, float]] = {
     "flow": {"flow": 1.0},
     "joint": {"flow": 1.0, "prior": 0.01, "commitment": 0.25},
     "autoencoder": {"prior": 1.0, "commitment": 0.05},
@@ -51,6 +54,8 @@ SCALE_SEGMENTS = 64
 def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: int) -> None:
     """The start from the data: transform from the covariance, codebooks by k-means, scales of the flow.
 
+    A network that starts at random weights keeps them; its codebooks then have the spread of its latents, and follow.
+
     Args:
         codec: gets the results.
         audio: training audio.
@@ -60,15 +65,10 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     autoencoder, quantizer = codec.autoencoder, codec.quantizer
     device = quantizer.codebooks.device
     mels = _compressed_mels(MelSpectrogram(codec.config.mel).to(device), audio, n_segments, segment_frames)
-    variances = autoencoder.transform.fit(torch.cat(mels))
-    n_kept = autoencoder.transform.basis.shape[1]
-    kept_share = float(variances[:n_kept].sum() / variances.sum())
-    logger.info(
-        "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
-    )
+    autoencoder.fit(torch.cat(mels))
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
     quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED))
-    if autoencoder.decoder is None:  # a network learns by itself what strength details should have
+    if codec.config.latent.decoder_blocks == 0:  # a network learns by itself what strength details should have
         quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
     fit_flow_scale(codec, mels[0])
 
@@ -84,15 +84,16 @@ def _compressed_mels(mel: MelSpectrogram, audio: PackedAudio, n_segments: int, s
 @torch.no_grad()
 def fit_flow_scale(codec: MelCodec, mel: Tensor) -> None:
     """Set the scales of the flow from compressed mels [B, T, M]: its data then have unit variance."""
-    codec.flow.scale[0] = mel.std()
-    for n_levels in range(1, codec.quantizer.n_levels + 1):
-        residual = mel - codec.decode(codec.encode(mel, n_levels))
-        codec.flow.scale[n_levels] = residual.std()
-        logger.info("%d levels: the residual's standard deviation is %.3f", n_levels, residual.std())
+    coarse = [codec.decode(codec.encode(mel, n_levels)) for n_levels in range(1, codec.quantizer.n_levels + 1)]
+    codec.flow.fit(mel, coarse)
+    for n_levels, given in enumerate(coarse, start=1):
+        logger.info("%d levels: the residual's standard deviation is %.3f", n_levels, (mel - given).std())
 
 
 class CodecTask(Task):
     """Losses of the mel codec: flow, and, where its networks are trained, coarse mel and commitment.
+
+    The perplexity of each level's codebook is given besides.
 
     Half of the steps use all levels, the others a random number of them (quantiser dropout).
 
@@ -118,7 +119,7 @@ class CodecTask(Task):
     ) -> None:
         super().__init__(config, is_fresh=start is None)
         self.mel = MelSpectrogram(config.mel).to(device)
-        self.codec = MelCodec(config).to(device)
+        self.codec = MelCodec(config).to(device).eval()  # no dropout in the start from the data
         self.stage = stage
         self.codec.autoencoder.requires_grad_(stage != "flow")
         self.codec.flow.requires_grad_(stage != "autoencoder")
@@ -126,11 +127,29 @@ class CodecTask(Task):
             fit(self.codec, audio, fit_segments, segment_frames)
         else:
             load_weights(self.codec, start / CODEC_FILE)
-            if stage == "flow" and not self.codec.flow.is_trained:
+            self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
+            if self.is_fresh:
                 fit_flow_scale(self.codec, _compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames)[0])
+        self.train()
+
+    def train(self, mode: bool = True) -> CodecTask:
+        """See `torch.nn.Module.train`; an autoencoder that is not trained has no dropout either."""
+        super().train(mode)
+        self.codec.autoencoder.train(mode and self.stage != "flow")
+        return self
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """What was chosen of the codebooks of late: a training that goes on needs it, a model does not."""
+        return {"usage": self.codec.quantizer.usage, "shares": self.codec.quantizer.shares}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """See `get_extra_state`."""
+        self.codec.quantizer.usage.copy_(state["usage"])
+        self.codec.quantizer.shares.copy_(state["shares"])
 
     def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
         """See `Task.forward`."""
+        torch.manual_seed(generator.initial_seed())  # dropout and revived codes know no other generator
         n_levels = self._draw_levels(generator)
         # Only the flow gains from lower precision: elsewhere it would change codes.
         with torch.autocast(waveform.device.type, enabled=False):
@@ -146,8 +165,11 @@ class CodecTask(Task):
             levels = torch.full((len(mel),), n_levels, device=mel.device)
             losses["flow"] = self.codec.flow.loss(mel, coarse, levels, generator)
         weights = LOSS_WEIGHTS[self.stage]
-        losses["loss"] = sum((weights[name] * value for name, value in losses.items()), mel.new_zeros(()))
+        losses["loss"] = sum((weight * losses[name] for name, weight in weights.items()), mel.new_zeros(()))
         losses["coarse_l1"] = (coarse - mel).detach().abs().mean()
+        if self.stage != "flow" or not self.training:  # what never changes need not be counted all the time
+            for level, variety in enumerate(self._perplexities(mel), start=1):
+                losses[f"perplexity_{level}"] = variety
         return losses
 
     def _autoencode(self, mel: Tensor, n_levels: int) -> tuple[Tensor, Losses]:
@@ -158,25 +180,44 @@ class CodecTask(Task):
         quantised = self.codec.quantizer(flat, n_levels, BEAM_WIDTH)
         restored = self.codec.quantizer.restore(quantised, n_levels)
         coarse = autoencoder.decode(restored.view_as(latents))
-        error = (coarse - mel) * autoencoder.transform.weights * self._level_weights(mel)
+        if self.training and self.stage == "joint":  # a stage of its own begins with the scales that are right
+            self.codec.flow.follow(mel, coarse, n_levels)
+        error = (coarse - mel) * self._error_weights(mel)
         return coarse, {
             "prior": error.square().mean() + error.abs().mean(),
             "commitment": (flat - quantised.detach()).square().mean(),
         }
 
-    def _level_weights(self, mel: Tensor) -> Tensor:
+    def _error_weights(self, mel: Tensor) -> Tensor:
         """Weights of errors in a compressed mel [B, T, M]: loud places count more, in loud and in faint groups alike.
 
-        Half of the weight does not depend on the level, so that nothing is left to chance.
+        Half of the weight does not depend on the level, so that nothing is left to chance. The paper's autoencoder goes
+        without weights.
         """
+        if not isinstance(self.codec.autoencoder, GroupAutoencoder):
+            return torch.ones_like(mel)
         level = (mel + LEVEL_OFFSET).unflatten(1, (-1, self.config.latent.group_frames))
         relative = level / level.mean(dim=(2, 3), keepdim=True)
-        return (0.5 + 0.5 * relative).sqrt().flatten(1, 2)
+        return (0.5 + 0.5 * relative).sqrt().flatten(1, 2) * self.codec.autoencoder.transform.weights
+
+    @torch.no_grad()
+    def _perplexities(self, mel: Tensor) -> Tensor:
+        """Perplexity of each level's codebook, mean over positions [L]: in training of late, else on this mel alone.
+
+        A mel of few groups cannot show more than their number.
+        """
+        quantizer = self.codec.quantizer
+        if self.training:
+            return perplexity(quantizer.shares).mean(dim=-1)
+        latents = self.codec.autoencoder.encode(mel).flatten(0, 1)
+        codes = quantizer.encode(latents, quantizer.n_levels, BEAM_WIDTH)
+        return torch.stack([perplexity(count_codes(level)).mean() for level in codes.unbind(-1)])
 
     def _draw_levels(self, generator: torch.Generator) -> int:
+        # On the CPU, so that nothing waits for the device.
+        on_cpu = torch.Generator().manual_seed(generator.initial_seed())
         n_levels = self.config.latent.n_levels
-        draw = torch.randint(2 * n_levels, (1,), generator=generator, device=generator.device)
-        return min(int(draw) + 1, n_levels)
+        return min(int(torch.randint(2 * n_levels, (), generator=on_cpu)) + 1, n_levels)
 
     def _coarse(self, mel: Tensor, n_levels: int) -> Tensor:
         latents = self.codec.autoencoder.encode(mel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pydantic
 import torch
@@ -22,12 +22,20 @@ logger = logging.getLogger(__name__)
 
 L = TypeVar("L", bound=LoopConfig)
 
+#: Folder, within that of a staged run, of its first stage.
+FIRST_STAGE = "autoencoder"
+
 
 class CodecTrainConfig(LoopConfig):
-    """Training of the mel codec: of which ``stage``, see `CodecTask`."""
+    """Training of the mel codec: of which ``stage``, see `CodecTask`.
+
+    ``staged`` is the autoencoder for the first ``autoencoder_share`` of ``n_steps``, then the flow, each with a warm-up
+    and cool-down of its own.
+    """
 
     fit_segments: pydantic.PositiveInt = 19200
-    stage: Stage = "flow"
+    stage: Stage | Literal["staged"] = "flow"
+    autoencoder_share: float = pydantic.Field(default=0.5, gt=0, lt=1)
 
 
 class VocoderTrainConfig(LoopConfig):
@@ -56,10 +64,32 @@ def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int 
     """
     config = _resolve(CodecTrainConfig, config_name, data, n_steps)
     model = _model(config)
+    if config.stage != "staged":
+        _train_stage(config.stage, config, model, folder)
+        return
+    first, second = _split(config, folder / FIRST_STAGE)
+    _train_stage("autoencoder", first, model, folder / FIRST_STAGE)
+    _train_stage("flow", second, model, folder)
+
+
+def _split(config: CodecTrainConfig, first_folder: Path) -> tuple[CodecTrainConfig, CodecTrainConfig]:
+    """What the two stages of a staged run are told; the second begins with what the first leaves in its folder."""
+    n_first = round(config.autoencoder_share * config.n_steps)
+    if not 0 < n_first < config.n_steps:
+        raise SettingError(
+            f"n_steps ({config.n_steps}) times autoencoder_share ({config.autoencoder_share}) leaves one of the two "
+            "stages no step: give more steps"
+        )
+    first = config.model_copy(update={"n_steps": n_first})
+    second = config.model_copy(update={"n_steps": config.n_steps - n_first, "start": str(first_folder)})
+    return first, second
+
+
+def _train_stage(stage: Stage, config: CodecTrainConfig, model: CodecConfig, folder: Path) -> None:
     start = _start(config, folder, CODEC_FILE)
 
     def make_task(audio: PackedAudio, device: torch.device) -> Task:
-        return CodecTask(model, start, audio, config.fit_segments, config.segment_frames, config.stage, device)
+        return CodecTask(model, start, audio, config.fit_segments, config.segment_frames, stage, device)
 
     _run(make_task, config, model, folder)
 

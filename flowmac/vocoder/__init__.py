@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flowmac.config import MelConfig, SpectralConfig, VocoderConfig
+from flowmac.config import BigVGANConfig, MelConfig, SpectralConfig, VocoderConfig
 from flowmac.vocoder.base import Vocoder
+from flowmac.vocoder.bigvgan import BigVGANVocoder
 from flowmac.vocoder.refiner import RefinedVocoder
 from flowmac.vocoder.spectral import SpectralVocoder
 
@@ -12,4 +13,6 @@ def build_vocoder(mel: MelConfig, config: VocoderConfig) -> Vocoder:
     """The vocoder of a configuration, with weights that are not trained yet."""
     if isinstance(config, SpectralConfig):
         return SpectralVocoder(mel, config)
+    if isinstance(config, BigVGANConfig):
+        return BigVGANVocoder(mel, config)
     return RefinedVocoder(mel, config)

@@ -12,7 +12,7 @@ import torch
 from flowmac.audio import Waveform
 from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
 from flowmac.codec import Codec
-from flowmac.config import CodecConfig, FlowConfig, LatentConfig, SpectralConfig
+from flowmac.config import AttentionConfig, BigVGANConfig, CodecConfig, FlowConfig, LatentConfig, SpectralConfig
 from flowmac.mel_codec import MelCodec
 from flowmac.training.codec_trainer import fit
 from flowmac.training.dataset import PackedAudio
@@ -42,6 +42,26 @@ def small_config() -> CodecConfig:
         latent=LatentConfig(group_frames=8, vector_size=8, beam_width=2),
         flow=FlowConfig(width=32, n_blocks=1),
         vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=4),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_paper_config() -> CodecConfig:
+    """The paper's structure in small."""
+    return CodecConfig(
+        name="small-paper",
+        latent=LatentConfig(
+            group_frames=1,
+            token_frames=1,
+            vector_size=8,
+            beam_width=1,
+            encoder_blocks=2,
+            decoder_blocks=2,
+            width=16,
+            attention=AttentionConfig(n_heads=2, reach_frames=4),
+        ),
+        flow=FlowConfig(prior="mean", sigma_min=1e-4, token_frames=1, width=16, n_blocks=1),
+        vocoder=BigVGANConfig(width=32, upsampling=(8, 8, 8), kernel_sizes=(3,), dilations=(1,)),
     )
 
 

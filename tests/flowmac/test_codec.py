@@ -13,7 +13,7 @@ import torch
 import flowmac
 from flowmac import bitstream
 from flowmac.audio import Waveform
-from flowmac.codec import SEGMENT_GROUPS, Codec
+from flowmac.codec import SEGMENT_FRAMES, Codec
 from flowmac.errors import AudioError, BitstreamError, SettingError
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
@@ -74,15 +74,15 @@ def test_a_fresh_process_decodes_to_the_same_samples(
 
 
 def test_blocks_and_whole_give_the_same_bytes(codec: Codec) -> None:
-    sound = make_sound(30.0)  # more than one segment
-    assert sound.shape[1] > SEGMENT_GROUPS * 8 * 512
+    sound = make_sound(50.0)  # more than one segment
+    assert sound.shape[1] > SEGMENT_FRAMES * 512
     blocks = [sound[:, i : i + 7777] for i in range(0, sound.shape[1], 7777)]
     assert codec.encode_blocks(blocks) == codec.encode(Waveform(sound, RATE_HZ))
 
 
 def test_segments_join_without_a_seam(codec: Codec) -> None:
     """Audio of a long stream equals that of the same sound decoded in one piece, up to rounding."""
-    sound = make_sound(30.0)
+    sound = make_sound(50.0)
     data = codec.encode(Waveform(sound, RATE_HZ))
     blocks = list(codec.decode_blocks(data, codec.decode_settings(nfe=0)))
     assert len(blocks) > 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from flowmac.config import FlowConfig
-from flowmac.flow import ResidualFlow
+from flowmac.flow import MelFlow, ResidualFlow, make_flow
 from flowmac.solver import SOLVERS
 
 N_BANDS, N_LEVELS = 4, 8
@@ -84,3 +86,72 @@ def test_loss_repeats_with_its_generator(flow: ResidualFlow) -> None:
     mel, coarse = torch.randn(2, 3, 8, N_BANDS)
     losses = [flow.loss(mel, coarse, torch.full((3,), 8), torch.Generator().manual_seed(5)) for _ in range(2)]
     assert losses[0] == losses[1]
+
+
+def _mel_flow(sigma_min: float) -> MelFlow:
+    torch.manual_seed(0)
+    flow = MelFlow(N_BANDS, N_LEVELS, FlowConfig(prior="mean", sigma_min=sigma_min, width=16, n_blocks=1))
+    flow.mean.copy_(torch.arange(4.0))
+    flow.deviation.copy_(torch.tensor([0.5, 1.0, 2.0, 3.0]))
+    return flow.requires_grad_(requires_grad=False)
+
+
+def test_prior_is_chosen_by_the_configuration() -> None:
+    assert isinstance(make_flow(N_BANDS, N_LEVELS, FlowConfig(prior="coarse")), ResidualFlow)
+    assert isinstance(make_flow(N_BANDS, N_LEVELS, FlowConfig(prior="mean")), MelFlow)
+
+
+@pytest.mark.parametrize("sigma_min", [0.0, 0.5])
+def test_untrained_mel_flow_gives_the_distribution_of_all_mels(sigma_min: float) -> None:
+    """The linear start carries N(0, 1) to N(0, 1 + sigma_min^2), about the mean mel and not about the coarse one."""
+    flow = _mel_flow(sigma_min)
+    noise = torch.randn(16, 8, N_BANDS)
+    mel = flow.sample(torch.full_like(noise, 50.0), 8, noise, SOLVERS["rk4"], nfe=256, cfg=1.0)
+    expected = flow.mean + flow.deviation * math.sqrt(1 + sigma_min**2) * noise
+    assert torch.allclose(mel, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("sigma_min", [0.0, 0.5])
+def test_loss_of_the_untrained_mel_flow(sigma_min: float) -> None:
+    """The variance of x1 - b x0 given x = t x1 + (1 - b t) x0, b = 1 - sigma_min, is 1 / (t^2 + (1 - b t)^2).
+
+    Its mean over t is arctan(1 + b^2 - b) + arctan(b).
+    """
+    flow = _mel_flow(sigma_min)
+    generator = torch.Generator().manual_seed(1)
+    mel = flow.mean + flow.deviation * torch.randn(8192, 4, N_BANDS, generator=generator)
+    loss = flow.loss(mel, torch.zeros_like(mel), torch.full((8192,), 8), generator)
+    b = 1 - sigma_min
+    assert float(loss) == pytest.approx(math.atan(1 + b**2 - b) + math.atan(b), rel=0.02)
+
+
+def test_coarse_mel_is_a_condition_and_no_more() -> None:
+    """Without the condition's part, the mel flow knows nothing of the coarse mel; the residual flow still does."""
+    coarse = torch.randn(2, 8, N_BANDS)
+    flow = _mel_flow(0.0)
+    flow.velocity = ExactVelocity()  # type: ignore[assignment]
+    start = torch.zeros(coarse.shape)
+    unguided = flow.sample(coarse, 8, start, SOLVERS["euler"], 1, cfg=0.0)
+    assert torch.allclose(unguided, flow.mean.expand_as(coarse), atol=1e-5)
+    guided = flow.sample(coarse, 8, start, SOLVERS["euler"], 1, cfg=1.0)
+    assert torch.allclose(guided, flow.mean + flow.deviation * 3 * coarse, atol=1e-5)
+
+
+def test_scales_come_from_the_data_and_follow_it(flow: ResidualFlow) -> None:
+    mel = 2 + 3 * torch.randn(64, 32, N_BANDS)
+    coarse = [mel + 1 / n_levels * torch.randn(mel.shape) for n_levels in range(1, N_LEVELS + 1)]
+    flow.fit(mel, coarse)
+    assert torch.allclose(flow.scale, torch.tensor([3.0, *(1 / n for n in range(1, 9))]), rtol=0.05)
+    for _ in range(1000):
+        flow.follow(mel, mel + 0.2 * torch.randn(mel.shape), n_levels=3)
+    assert torch.allclose(flow.scale[2:5], torch.tensor([1 / 2, 0.2, 1 / 4]), rtol=0.05)
+    mel_flow = _mel_flow(0.0)
+    mel_flow.fit(mel, coarse)
+    assert torch.allclose(mel_flow.mean, torch.full((N_BANDS,), 2.0), atol=0.3)
+    assert torch.allclose(mel_flow.deviation, torch.full((N_BANDS,), 3.0), rtol=0.1)
+
+
+def test_an_untrained_flow_says_so(flow: ResidualFlow) -> None:
+    assert not flow.is_trained
+    torch.nn.init.normal_(flow.velocity.leave.weight)
+    assert flow.is_trained

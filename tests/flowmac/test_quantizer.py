@@ -7,13 +7,13 @@ import itertools
 import pytest
 import torch
 
-from flowmac.quantizer import N_ENTRIES, ResidualVectorQuantizer
+from flowmac.quantizer import CHUNK_VECTORS, N_ENTRIES, ResidualVectorQuantizer, count_codes, perplexity
 
 
 @pytest.fixture
 def quantizer() -> ResidualVectorQuantizer:
     torch.manual_seed(0)
-    quantizer = ResidualVectorQuantizer(n_levels=4, n_positions=3, vector_size=6).eval()
+    quantizer = ResidualVectorQuantizer(n_levels=4, n_positions=3, vector_size=6, decay=0.9).eval()
     for level in range(4):
         quantizer.codebooks[level] = torch.randn(3, N_ENTRIES, 6) * 0.5**level
     return quantizer
@@ -111,14 +111,46 @@ def test_forward_agrees_with_encode_and_passes_gradients_through(quantizer: Resi
 def test_training_moves_entries_to_the_data_and_revives_dead_codes(quantizer: ResidualVectorQuantizer) -> None:
     torch.manual_seed(1)
     quantizer.train()
-    quantizer.decay = 0.9
     quantizer.codebooks.mul_(100)  # far from the data: nearly all codes start dead
     latents = torch.randn(2000, 3, 6)
     for _ in range(60):
         quantizer(latents, 4)
     codes = quantizer.encode(latents, 4, 1)
     for level in range(4):
-        shares = torch.bincount(codes[:, 0, level].long(), minlength=N_ENTRIES) / 2000
-        perplexity = float(torch.exp(-(shares * (shares + 1e-12).log()).sum()))
-        assert perplexity > 100, f"level {level + 1} uses few of its codes"
+        assert perplexity(count_codes(codes[..., level]))[0] > 100, f"level {level + 1} uses few of its codes"
     assert (latents - quantizer.decode(codes)).square().mean() < 0.05
+
+
+def test_perplexity_of_known_distributions() -> None:
+    even, single, half = torch.ones(N_ENTRIES), torch.zeros(N_ENTRIES), torch.zeros(N_ENTRIES)
+    single[7], half[:128] = 5, 3
+    assert torch.allclose(perplexity(torch.stack([even, single, half])), torch.tensor([256.0, 1.0, 128.0]))
+    geometric = 0.5 ** torch.arange(1, N_ENTRIES + 1)  # an entropy of 2 bits
+    assert float(perplexity(geometric)) == pytest.approx(4)
+    assert float(perplexity(torch.zeros(N_ENTRIES))) == 1
+
+
+def test_perplexity_of_training_counts_true_choices_alone(quantizer: ResidualVectorQuantizer) -> None:
+    """Two clusters use two entries of the first level, however many are revived."""
+    quantizer.train()
+    latents = torch.tensor([10.0, -10.0]).repeat(500)[:, None, None] + torch.zeros(1000, 3, 6)
+    for _ in range(30):
+        quantizer(latents, 1)
+    assert torch.allclose(perplexity(quantizer.shares[0]), torch.full((3,), 2.0), atol=0.2)
+
+
+def test_codes_are_counted_for_each_position() -> None:
+    codes = torch.tensor([[0, 255], [3, 255], [3, 1]], dtype=torch.uint8)
+    counts = count_codes(codes)
+    assert counts.shape == (2, N_ENTRIES)
+    assert counts[0].nonzero().flatten().tolist() == [0, 3]
+    assert counts[0, 3] == 2
+    assert counts[1, 255] == 2
+    assert counts.sum() == 6
+
+
+def test_long_input_is_searched_in_parts_of_equal_result(quantizer: ResidualVectorQuantizer) -> None:
+    latents = torch.randn(1000, 3, 6)
+    assert latents.shape[0] * latents.shape[1] > 2 * CHUNK_VECTORS
+    parts = [quantizer.encode(part, 2, 4) for part in latents.split(7)]
+    assert torch.equal(quantizer.encode(latents, 2, 4), torch.cat(parts))

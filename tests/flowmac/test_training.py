@@ -15,7 +15,7 @@ from flowmac.codec import Codec
 from flowmac.config import CodecConfig
 from flowmac.errors import SettingError
 from flowmac.training import run
-from flowmac.training.codec_trainer import CodecTask
+from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import PackedAudio, RandomSegments, list_recordings, pack
 from flowmac.training.loop import LoopConfig, learning_rate_factor
 from tests.flowmac.conftest import RATE_HZ, make_sound
@@ -160,13 +160,13 @@ def test_joint_training_moves_autoencoder_and_codebooks(small_config: CodecConfi
     config = small_config.model_copy(
         update={"latent": small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})}
     )
-    task = CodecTask(config, None, packed_sound, fit_segments=32, segment_frames=32, stage="joint", device=torch.device("cpu"))
-    task.train()
+    task = CodecTask(config, None, packed_sound, 32, 32, "joint", torch.device("cpu")).train()
     before = task.codec.quantizer.codebooks.clone()
     waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
     losses = task(waveform, torch.Generator().manual_seed(0))
     losses["loss"].backward()
-    assert set(losses) == {"loss", "flow", "prior", "commitment", "coarse_l1"}
+    perplexities = {f"perplexity_{level}" for level in range(1, 9)}
+    assert set(losses) == {"loss", "flow", "prior", "commitment", "coarse_l1", *perplexities}
     for name, parameter in task.codec.autoencoder.named_parameters():
         assert parameter.grad is not None, name
     assert not torch.equal(before, task.codec.quantizer.codebooks)
@@ -210,3 +210,104 @@ def test_wrong_training_files_are_told(training_file: Path, recordings: Path, tm
         training_file.write_text(text.replace("segment_frames: 32", change))
         with pytest.raises(SettingError, match=message):
             run.train_codec(str(training_file), tmp_path / "a", recordings, None)
+
+
+@pytest.fixture
+def paper_training_file(training_file: Path, small_paper_config: CodecConfig) -> Path:
+    (training_file.parent / "small.yaml").write_text(small_paper_config.model_dump_json())
+    with training_file.open("a") as file:
+        file.write("fit_segments: 16\n")
+    return training_file
+
+
+def test_a_resumed_joint_run_of_the_paper_codec_has_the_same_curve(
+    paper_training_file: Path, recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dropout, revived codes and the codebooks' averages go on where they were."""
+    caplog.set_level(logging.INFO)
+    with paper_training_file.open("a") as file:
+        file.write("stage: joint\n")
+    run.train_codec(str(paper_training_file), tmp_path / "whole", recordings, None)
+    whole = _curve(caplog)
+    run.train_codec(str(paper_training_file), tmp_path / "parts", recordings, 5)
+    torch.manual_seed(99)
+    run.train_codec(str(paper_training_file), tmp_path / "parts", recordings, None)
+    assert whole == [line for line in _curve(caplog) if "step 5, validation" not in line]
+    assert all(f"perplexity_{level} " in line for line in whole for level in range(1, 9))
+
+
+def test_a_staged_run_trains_the_autoencoder_and_then_the_flow_on_it(
+    paper_training_file: Path, recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from safetensors.torch import load_file
+
+    caplog.set_level(logging.INFO)
+    with paper_training_file.open("a") as file:
+        file.write("stage: staged\nautoencoder_share: 0.25\n")
+    run.train_codec(str(paper_training_file), tmp_path / "codec", recordings, None)
+    steps = [line for line in _curve(caplog) if "validation" not in line]
+    assert [("prior" in line, "flow" in line) for line in steps] == 3 * [(True, False)] + 9 * [(False, True)]
+    first, second = (load_file(tmp_path / "codec" / folder / "codec.safetensors") for folder in (run.FIRST_STAGE, "."))
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], second[name])}
+    assert changed == {"flow"}
+    assert not first["flow.velocity.leave.weight"].any()
+    run.train_codec(str(paper_training_file), tmp_path / "codec", recordings, None)
+    assert not [line for line in _curve(caplog) if "loss" in line], "a finished run has nothing left to do"
+
+
+def test_a_staged_run_needs_a_step_for_each_stage(paper_training_file: Path, recordings: Path, tmp_path: Path) -> None:
+    with paper_training_file.open("a") as file:
+        file.write("stage: staged\n")
+    with pytest.raises(SettingError, match="no step: give more"):
+        run.train_codec(str(paper_training_file), tmp_path / "codec", recordings, 1)
+
+
+def _paper_task(config: CodecConfig, audio: PackedAudio, stage: Stage) -> CodecTask:
+    torch.manual_seed(0)
+    return CodecTask(config, None, audio, 16, 32, stage, torch.device("cpu"))
+
+
+def test_joint_training_reaches_every_weight_of_the_paper_codec(
+    small_paper_config: CodecConfig, packed_sound: PackedAudio
+) -> None:
+    task = _paper_task(small_paper_config, packed_sound, "joint").train()
+    torch.nn.init.normal_(task.codec.flow.velocity.leave.weight, std=0.1)
+    waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
+    losses = task(waveform, torch.Generator().manual_seed(0))
+    expected = losses["flow"] + 0.01 * losses["prior"] + 0.25 * losses["commitment"]
+    assert torch.isclose(losses["loss"], expected)
+    losses["flow"].backward()
+    for name, parameter in task.codec.autoencoder.named_parameters():
+        assert parameter.grad is not None, f"the flow's loss does not reach {name}"
+
+
+@pytest.mark.parametrize(("stage", "trained"), [("autoencoder", "autoencoder"), ("flow", "flow")])
+def test_a_stage_trains_its_part_alone(
+    stage: Stage, trained: str, small_paper_config: CodecConfig, packed_sound: PackedAudio
+) -> None:
+    task = _paper_task(small_paper_config, packed_sound, stage).train()
+    assert {name.split(".")[1] for name, p in task.named_parameters() if p.requires_grad} == {trained}
+    before = task.codec.quantizer.codebooks.clone()
+    waveform = torch.from_numpy(make_sound(2.0)[:, : 64 * 512])
+    one, other = (task(waveform, torch.Generator().manual_seed(seed))["coarse_l1"] for seed in (4, 4))
+    assert torch.equal(task.codec.quantizer.codebooks, before) == (stage == "flow")
+    # A frozen autoencoder has no dropout either: what it makes repeats.
+    assert torch.equal(one, other) == (stage == "flow")
+
+
+@pytest.mark.slow
+def test_an_autoencoder_learns_from_random_weights(small_paper_config: CodecConfig, packed_sound: PackedAudio) -> None:
+    task = _paper_task(small_paper_config, packed_sound, "autoencoder").train()
+    optimizer = torch.optim.AdamW([p for p in task.parameters() if p.requires_grad], 3e-3)
+    segments = RandomSegments(packed_sound, 32 * 512, 2400, seed=0)
+    priors, perplexities = [], []
+    for step in range(300):
+        batch = torch.stack([segments[8 * step + i] for i in range(8)])
+        losses = task(batch, torch.Generator().manual_seed(step))
+        losses["loss"].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        priors.append(float(losses["prior"].detach()))
+        perplexities.append([float(losses[f"perplexity_{level}"]) for level in range(1, 9)])
+    assert np.mean(priors[-20:]) < 0.5 * np.mean(priors[:20])
+    assert min(perplexities[-1]) > 40, "codes have died out"

@@ -19,6 +19,8 @@ METRICS: Registry[Metric] = Registry(
         "spectral_convergence": "benchmarks.metrics.spectral:SpectralConvergence",
         "lsd": "benchmarks.metrics.spectral:LogSpectralDistance",
         "modulation": "benchmarks.metrics.texture:ModulationDistance",
+        "texture": "benchmarks.metrics.texture:TextureDistance",
+        "frechet": "benchmarks.metrics.frechet:FrechetDistance",
         "si_sdr": "benchmarks.metrics.signal:SiSdr",
         "bandwidth": "benchmarks.metrics.bandwidth:Bandwidth",
         "bandwidth_difference": "benchmarks.metrics.bandwidth:BandwidthDifference",

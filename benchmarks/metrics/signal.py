@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 import scipy.signal
 
 from benchmarks.metrics.base import Metric
+from benchmarks.metrics.mel import mel_weights
 from benchmarks.metrics.pair import UnmeasurableError
 from flowmac.audio import FloatArray
 
@@ -47,18 +46,7 @@ def _log_mel(samples: FloatArray) -> npt.NDArray[np.float64]:
         samples, window="hann", nperseg=_N_FFT, noverlap=_N_FFT - _HOP_SAMPLES, boundary="zeros"
     )
     magnitudes = np.abs(spectrum) * (_N_FFT / 2)  # scipy divides by the sum of the window
-    return np.asarray(np.log(_mel_bands() @ magnitudes + _FLOOR))
-
-
-@functools.cache
-def _mel_bands() -> npt.NDArray[np.float64]:
-    """Triangular weights, shape [100 bands, 513 bins]."""
-    nyquist_hz = LogMelDistance.sample_rate_hz / 2
-    top_mel = 2595 * np.log10(1 + nyquist_hz / 700)
-    corners_hz = 700 * (10 ** (np.linspace(0, top_mel, _N_BANDS + 2) / 2595) - 1)
-    bins_hz = np.linspace(0, nyquist_hz, _N_FFT // 2 + 1)
-    low, peak, high = (corners_hz[i : i + _N_BANDS, np.newaxis] for i in range(3))
-    return np.asarray(np.clip(np.minimum((bins_hz - low) / (peak - low), (high - bins_hz) / (high - peak)), 0, None))
+    return np.asarray(np.log(mel_weights(_N_FFT, _N_BANDS).T @ magnitudes + _FLOOR))
 
 
 class SiSdr(Metric):

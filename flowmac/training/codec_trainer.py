@@ -34,6 +34,10 @@ LOSS_WEIGHTS: dict[Stage, dict[str, float]] = {
 #: Added to compressed mels before levels are compared: what is fainter than this is hardly heard.
 LEVEL_OFFSET = 0.3
 
+#: A number of levels is drawn from 1 to this many times all levels, and what is beyond them means all: with 4, three
+#: quarters of the steps (quantiser dropout).
+FULL_LEVELS_ODDS = 4
+
 #: Paths of the quantiser's search in training: nearly what the decoder will see, at a quarter of the time.
 BEAM_WIDTH = 3
 
@@ -94,8 +98,6 @@ class CodecTask(Task):
     """Losses of the mel codec: flow, and, where its networks are trained, coarse mel and commitment.
 
     The perplexity of each level's codebook is given besides.
-
-    Half of the steps use all levels, the others a random number of them (quantiser dropout).
 
     Args:
         config: of the codec.
@@ -217,7 +219,7 @@ class CodecTask(Task):
         # On the CPU, so that nothing waits for the device.
         on_cpu = torch.Generator().manual_seed(generator.initial_seed())
         n_levels = self.config.latent.n_levels
-        return min(int(torch.randint(2 * n_levels, (), generator=on_cpu)) + 1, n_levels)
+        return min(int(torch.randint(n_levels * FULL_LEVELS_ODDS, (), generator=on_cpu)) + 1, n_levels)
 
     def _coarse(self, mel: Tensor, n_levels: int) -> Tensor:
         latents = self.codec.autoencoder.encode(mel)

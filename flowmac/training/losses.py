@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from flowmac.config import MelConfig
 from flowmac.mel import MelSpectrogram
@@ -63,5 +64,6 @@ def feature_loss(real: list[Judgement], fake: list[Judgement]) -> Tensor:
     losses = []
     for (_, real_layers), (_, fake_layers) in zip(real, fake, strict=True):
         for r, f in zip(real_layers, fake_layers, strict=True):
-            losses.append((r.detach() - f).abs().mean() / r.detach().abs().mean().clamp(min=1e-3))
+            wanted = r.detach()
+            losses.append(functional.l1_loss(f, wanted) / wanted.abs().mean().clamp(min=1e-3))
     return torch.stack(losses).mean()

@@ -38,6 +38,12 @@ MARGIN_FRAMES = 2
 #: a third of that, which are the proportions of HiFi-GAN and of the Descript Audio Codec.
 LOSS_WEIGHTS = {"mel": 15.0, "features": 20.0, "fooling": 8.0, "magnitude": 1.0}
 
+#: Fewest iterations of fast Griffin-Lim before a refiner, in training.
+FEWEST_ITERATIONS = 3
+
+#: What random numbers of the program are for; keeps them independent.
+LEVELS, PLACE, ITERATIONS = 1, 2, 3
+
 #: Peak of what discriminators hear: they should not judge loudness.
 JUDGED_PEAK = 0.8
 
@@ -74,8 +80,9 @@ class VocoderTask(Task):
         """Mel magnitudes [B, T, M] after coding and decoding at the model's defaults."""
         compress, expand, defaults = self.vocoder.mel.compress, self.vocoder.mel.expand, codec.config.decode
         n_levels = codec.config.latent.n_levels
-        if torch.rand((), generator=generator, device=mel.device) > FULL_LEVELS_SHARE:
-            n_levels = int(torch.randint(1, n_levels + 1, (), generator=generator, device=mel.device))
+        chance = _on_cpu(generator, LEVELS)
+        if torch.rand((), generator=chance) > FULL_LEVELS_SHARE:
+            n_levels = int(torch.randint(1, n_levels + 1, (), generator=chance))
         decoded = codec.decode(codec.encode(compress(mel), n_levels))
         if defaults.nfe:
             noise = torch.randn(decoded.shape, generator=generator, device=decoded.device) * defaults.temperature
@@ -129,7 +136,7 @@ class AdversarialTask(VocoderTask):
     ) -> None:
         super().__init__(config, start, codec, decoded_share)
         self.crop_frames = crop_frames
-        self.discriminators = Discriminators()
+        self.discriminators = Discriminators().to(memory_format=torch.channels_last)  # what tensor cores like
         if start is not None and (start / DISCRIMINATORS_FILE).exists():
             load_weights(self.discriminators, start / DISCRIMINATORS_FILE)
         self.mel_loss = MultiResolutionMelLoss(config.mel.sample_rate_hz)
@@ -147,7 +154,7 @@ class AdversarialTask(VocoderTask):
             if isinstance(self.vocoder, RefinedVocoder):
                 losses["magnitude"] = magnitude_losses(self.vocoder.start, mel, waveform)["loss"]
         margin = MARGIN_FRAMES * self.config.mel.hop_samples
-        given = self.vocoder(mel, phase).float()[:, margin:-margin]
+        given = self._make(mel, phase, generator).float()[:, margin:-margin]
         wanted = waveform[:, margin:-margin]
         with torch.autocast(waveform.device.type, enabled=False):
             losses["mel"] = self.mel_loss(given, wanted)
@@ -166,6 +173,15 @@ class AdversarialTask(VocoderTask):
         losses["adversary"] = adversary
         return losses
 
+    def _make(self, mel: Tensor, phase: Tensor, generator: torch.Generator) -> Tensor:
+        """Waveforms of the vocoder; a refiner's start is drawn from few iterations to many, so that it copes with both."""
+        if not isinstance(self.vocoder, RefinedVocoder):
+            return self.vocoder(mel, phase)
+        most = self.config.vocoder.start.n_iterations
+        chance = _on_cpu(generator, ITERATIONS)
+        n_iterations = int(torch.randint(min(FEWEST_ITERATIONS, most), most + 1, (), generator=chance))
+        return self.vocoder.refine(self.vocoder.start_signal(mel, phase, n_iterations), mel)
+
     def save(self, folder: Path) -> None:
         """See `Task.save`; the discriminators are kept beside, for training that goes on from weights alone."""
         super().save(folder)
@@ -174,7 +190,7 @@ class AdversarialTask(VocoderTask):
     def _crop(self, mel: Tensor, waveform: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A part of crop_frames of mel [B, T, M] and of waveform [B, T * hop]."""
         n_places = mel.shape[1] - self.crop_frames + 1
-        first = int(torch.randint(n_places, (), generator=generator, device=mel.device))
+        first = int(torch.randint(n_places, (), generator=_on_cpu(generator, PLACE)))
         hop = self.config.mel.hop_samples
         end = first + self.crop_frames
         return mel[:, first:end], waveform[:, first * hop : end * hop]
@@ -188,6 +204,11 @@ def magnitude_losses(vocoder: SpectralVocoder, mel: Tensor, waveform: Tensor) ->
     log_error = (given - wanted).abs().mean()
     loud_error = ((LOUD_EXPONENT * given).exp() - (LOUD_EXPONENT * wanted).exp()).abs().mean()
     return {"loss": log_error + loud_error, "log_magnitude": log_error, "loud_magnitude": loud_error}
+
+
+def _on_cpu(generator: torch.Generator, purpose: int) -> torch.Generator:
+    """A generator for numbers that the program itself needs, so that it does not wait for the device."""
+    return torch.Generator().manual_seed(generator.initial_seed() + purpose)
 
 
 def _frozen_codec(folder: Path) -> MelCodec:

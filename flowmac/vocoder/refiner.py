@@ -43,10 +43,15 @@ class RefinedVocoder(Vocoder):
         self.leave = zero_linear(config.width, 3 * n_bins)
 
     def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """See `Vocoder.forward`; in training the gradient ends at the start signal, whose network learns by itself."""
-        with torch.no_grad(), torch.autocast(mel.device.type, enabled=False):
-            signal = self.start(mel.float(), phase)
-        return self.refine(signal, mel)
+        """See `Vocoder.forward`."""
+        return self.refine(self.start_signal(mel, phase, self.config.start.n_iterations), mel)
+
+    @torch.no_grad()
+    def start_signal(self, mel: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
+        """What the network begins with, from arguments as of `forward`; no gradient passes through it."""
+        with torch.autocast(mel.device.type, enabled=False):
+            magnitudes = self.start.magnitudes(mel.float())
+            return self.start.fast_griffin_lim(magnitudes, phase.transpose(1, 2), n_iterations)
 
     def refine(self, signal: Tensor, mel: Tensor) -> Tensor:
         """A signal [B, T * hop] with this mel [B, T, M] to one [B, T * hop] that sounds more real."""

@@ -81,14 +81,14 @@ class SpectralVocoder(Vocoder):
 
     def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
         """See `Vocoder.forward`."""
-        return self.fast_griffin_lim(self.magnitudes(mel), phase.transpose(1, 2))
+        return self.fast_griffin_lim(self.magnitudes(mel), phase.transpose(1, 2), self.config.n_iterations)
 
-    def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor) -> Tensor:
+    def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
         """Waveform [B, T * hop] whose spectrum has nearly the ``magnitudes`` [B, F, T], from a start ``phase``."""
         spectrum = self.mel.spectrum
         estimate = torch.polar(magnitudes, phase)
         previous = torch.zeros_like(estimate)
-        for step in range(self.config.n_iterations):
+        for step in range(n_iterations):
             consistent = spectrum(spectrum.inverse(estimate))
             accelerated = consistent + MOMENTUM * (consistent - previous) if step else consistent
             estimate = accelerated * (magnitudes / (accelerated.abs() + TINY))

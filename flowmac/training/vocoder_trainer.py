@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, load_weights, read_model_config, save_config, save_weights
-from flowmac.config import CodecConfig
+from flowmac.config import CodecConfig, RefinerConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
@@ -147,15 +147,34 @@ class AdversarialTask(VocoderTask):
 
     def forward(self, waveform: Tensor, generator: torch.Generator) -> Losses:
         """See `Task.forward`."""
-        losses: Losses = {}
+        return self.losses(*self.prepare(waveform, generator), self.draw_iterations(generator))
+
+    def prepare(self, waveform: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """What the vocoder gets of waveforms [B, N]: mels, start phases and the waveforms themselves, cropped."""
         with torch.autocast(waveform.device.type, enabled=False):
             mel, waveform = self._crop(self._mels(waveform, generator), waveform, generator)
-            phase = self._phase(mel, generator)
-            if isinstance(self.vocoder, RefinedVocoder):
+            return mel, self._phase(mel, generator), waveform
+
+    def draw_iterations(self, generator: torch.Generator) -> int:
+        """Iterations of fast Griffin-Lim before a refiner: few to many, so that it copes with both."""
+        vocoder = self.config.vocoder
+        if not isinstance(vocoder, RefinerConfig):
+            return 0
+        most = vocoder.start.n_iterations
+        chance = _on_cpu(generator, ITERATIONS)
+        return int(torch.randint(min(FEWEST_ITERATIONS, most), most + 1, (), generator=chance))
+
+    def losses(self, mel: Tensor, phase: Tensor, waveform: Tensor, n_iterations: int) -> Losses:
+        """Losses of both players, from what `prepare` and `draw_iterations` give."""
+        losses: Losses = {}
+        if isinstance(self.vocoder, RefinedVocoder):
+            with torch.autocast(waveform.device.type, enabled=False):
                 losses["magnitude"] = magnitude_losses(self.vocoder.start, mel, waveform)["loss"]
+            given = self.vocoder.refine(self.vocoder.start_signal(mel, phase, n_iterations), mel)
+        else:
+            given = self.vocoder(mel, phase)
         margin = MARGIN_FRAMES * self.config.mel.hop_samples
-        given = self._make(mel, phase, generator).float()[:, margin:-margin]
-        wanted = waveform[:, margin:-margin]
+        given, wanted = given.float()[:, margin:-margin], waveform[:, margin:-margin]
         with torch.autocast(waveform.device.type, enabled=False):
             losses["mel"] = self.mel_loss(given, wanted)
         scale = JUDGED_PEAK / wanted.abs().amax(dim=1, keepdim=True).clamp(min=0.01)
@@ -172,15 +191,6 @@ class AdversarialTask(VocoderTask):
         losses["loss"] = adversary + sum(LOSS_WEIGHTS[name] * value for name, value in losses.items())
         losses["adversary"] = adversary
         return losses
-
-    def _make(self, mel: Tensor, phase: Tensor, generator: torch.Generator) -> Tensor:
-        """Waveforms of the vocoder; a refiner's start is drawn from few iterations to many, so that it copes with both."""
-        if not isinstance(self.vocoder, RefinedVocoder):
-            return self.vocoder(mel, phase)
-        most = self.config.vocoder.start.n_iterations
-        chance = _on_cpu(generator, ITERATIONS)
-        n_iterations = int(torch.randint(min(FEWEST_ITERATIONS, most), most + 1, (), generator=chance))
-        return self.vocoder.refine(self.vocoder.start_signal(mel, phase, n_iterations), mel)
 
     def save(self, folder: Path) -> None:
         """See `Task.save`; the discriminators are kept beside, for training that goes on from weights alone."""

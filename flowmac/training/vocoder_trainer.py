@@ -36,7 +36,7 @@ MARGIN_FRAMES = 2
 
 #: Weights of the losses of adversarial training. They make mel distance and features weigh about the same and the game
 #: a third of that, which are the proportions of HiFi-GAN and of the Descript Audio Codec.
-LOSS_WEIGHTS = {"mel": 15.0, "features": 20.0, "fooling": 8.0, "magnitude": 1.0}
+LOSS_WEIGHTS = {"mel": 12.0, "features": 15.0, "fooling": 15.0, "magnitude": 1.0}
 
 #: Fewest iterations of fast Griffin-Lim before a refiner, in training.
 FEWEST_ITERATIONS = 3

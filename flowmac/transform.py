@@ -64,7 +64,7 @@ class GroupTransform(nn.Module):
 
     @property
     def synthesis(self) -> Tensor:
-        """What a latent adds to the mel, [P * M, P * D]: the basis, as half precision stores it, without the weights."""
+        """What a latent adds to the mel, as exact as half precision: the basis without weights, [P * M, P * D]."""
         return self.basis.half().float() / self.weights.repeat(self.group_frames)[:, None]
 
     def inverse(self, latents: Tensor) -> Tensor:

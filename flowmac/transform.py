@@ -64,8 +64,8 @@ class GroupTransform(nn.Module):
 
     @property
     def synthesis(self) -> Tensor:
-        """What a latent adds to the mel: the basis without the bands' weights, [P * M, P * D]."""
-        return self.basis / self.weights.repeat(self.group_frames)[:, None]
+        """What a latent adds to the mel, as exact as half precision: the basis without weights, [P * M, P * D]."""
+        return self.basis.half().float() / self.weights.repeat(self.group_frames)[:, None]
 
     def inverse(self, latents: Tensor) -> Tensor:
         """Latents [B, G, P, D] to compressed mel [B, G * P, M]."""

@@ -38,7 +38,7 @@ LEVEL_OFFSET = 0.3
 #: quarters of the steps (quantiser dropout).
 FULL_LEVELS_ODDS = 4
 
-#: Paths of the quantiser's search in training: nearly what the decoder will see, at a quarter of the time.
+#: Most paths of the quantiser's search in training: nearly what the decoder will see, at a quarter of the time.
 BEAM_WIDTH = 3
 
 #: Evaluations for the pictures in the log.
@@ -123,6 +123,7 @@ class CodecTask(Task):
         self.mel = MelSpectrogram(config.mel).to(device)
         self.codec = MelCodec(config).to(device).eval()  # no dropout in the start from the data
         self.stage = stage
+        self.beam_width = min(BEAM_WIDTH, config.latent.beam_width)
         self.codec.autoencoder.requires_grad_(stage != "flow")
         self.codec.flow.requires_grad_(stage != "autoencoder")
         if start is None:
@@ -179,7 +180,7 @@ class CodecTask(Task):
         autoencoder = self.codec.autoencoder
         latents = autoencoder.encode(mel)
         flat = latents.flatten(0, 1)
-        quantised = self.codec.quantizer(flat, n_levels, BEAM_WIDTH)
+        quantised = self.codec.quantizer(flat, n_levels, self.beam_width)
         restored = self.codec.quantizer.restore(quantised, n_levels)
         coarse = autoencoder.decode(restored.view_as(latents))
         if self.training and self.stage == "joint":  # a stage of its own begins with the scales that are right
@@ -212,7 +213,7 @@ class CodecTask(Task):
         if self.training:
             return perplexity(quantizer.shares).mean(dim=-1)
         latents = self.codec.autoencoder.encode(mel).flatten(0, 1)
-        codes = quantizer.encode(latents, quantizer.n_levels, BEAM_WIDTH)
+        codes = quantizer.encode(latents, quantizer.n_levels, self.beam_width)
         return torch.stack([perplexity(count_codes(level)).mean() for level in codes.unbind(-1)])
 
     def _draw_levels(self, generator: torch.Generator) -> int:
@@ -223,7 +224,7 @@ class CodecTask(Task):
 
     def _coarse(self, mel: Tensor, n_levels: int) -> Tensor:
         latents = self.codec.autoencoder.encode(mel)
-        flat = self.codec.quantizer.encode(latents.flatten(0, 1), n_levels, BEAM_WIDTH)
+        flat = self.codec.quantizer.encode(latents.flatten(0, 1), n_levels, self.beam_width)
         return self.codec.decode(flat.unflatten(0, latents.shape[:2]))
 
     def save(self, folder: Path) -> None:

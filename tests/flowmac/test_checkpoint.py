@@ -12,8 +12,9 @@ import torch
 from flowmac import checkpoint
 from flowmac.audio import Waveform
 from flowmac.codec import Codec
-from flowmac.config import CodecConfig, read_config
+from flowmac.config import CodecConfig, LatentConfig, read_config
 from flowmac.errors import CheckpointError, SettingError
+from flowmac.mel_codec import MelCodec
 
 
 @pytest.fixture
@@ -34,6 +35,16 @@ def test_half_precision_keeps_streams_readable(codec: Codec, copy: Path, sound: 
     assert half.codebooks_id == codec.codebooks_id
     assert half.weights_sha256 != codec.weights_sha256
     half.decode(codec.encode(sound))
+
+
+def test_half_precision_keeps_the_identity_of_weighted_bands() -> None:
+    torch.manual_seed(0)
+    latent = LatentConfig(group_frames=4, vector_size=8, tilt=1.0)
+    codec = MelCodec(CodecConfig(name="weighted", latent=latent))
+    codec.autoencoder.fit(torch.rand(4, 64, 128))
+    identity = codec.codebooks_id()
+    codec.load_state_dict({name: tensor.half() for name, tensor in codec.state_dict().items()})
+    assert codec.codebooks_id() == identity
 
 
 def test_other_codebooks_have_another_identity(codec: Codec, copy: Path) -> None:

@@ -13,8 +13,10 @@ import torch
 import flowmac
 from flowmac import bitstream
 from flowmac.audio import Waveform
-from flowmac.codec import SEGMENT_FRAMES, Codec
+from flowmac.codec import Codec
 from flowmac.errors import AudioError, BitstreamError, SettingError
+from flowmac.streaming import SEGMENT_FRAMES
+from flowmac.synthesis import Synthesis
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
 
@@ -89,9 +91,10 @@ def test_segments_join_without_a_seam(codec: Codec) -> None:
     joined = np.concatenate(blocks, axis=1)
     header, channels = bitstream.unpack(data)
     lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
-    mel = list(codec._mels(header, channels[0], lost, 0, codec.decode_settings(nfe=0)))
+    synthesis = Synthesis(codec.config, codec.mel_codec, codec.vocoder)
+    mel = list(synthesis.mels(header, channels[0], lost, 0, codec.decode_settings(nfe=0)))
     whole_mel = torch.cat(mel, dim=1).T[None]
-    phase = codec._random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
+    phase = synthesis.random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
     with torch.inference_mode():
         whole = codec.vocoder(whole_mel, 2 * torch.pi * phase)[0, : sound.shape[1]].numpy()
     assert np.abs(joined[0] - whole).max() < 1e-4

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowmac import bitstream
-from flowmac import codec as codec_module
+from flowmac import bitstream, streaming
 from flowmac.audio import Waveform
 from flowmac.codec import Codec
 from flowmac.config import CONTEXT_FRAMES, CodecConfig, LatentConfig, MelConfig, read_config, shipped_or_path
@@ -97,11 +96,11 @@ def test_stream_has_a_packet_a_second_and_the_exact_rate(frame_codec: Codec) -> 
 
 def test_segments_join_without_a_seam(frame_codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Waveform(make_sound(100.0), RATE_HZ)  # more than two segments
-    n_segments = sound.n_samples / 512 / codec_module.SEGMENT_FRAMES
+    n_segments = sound.n_samples / 512 / streaming.SEGMENT_FRAMES
     assert n_segments > 2
     data = frame_codec.encode(sound)
     in_segments = [frame_codec.decode(data, nfe=nfe, seed=1).samples for nfe in (0, 1)]
-    monkeypatch.setattr(codec_module, "SEGMENT_FRAMES", 10_000)
+    monkeypatch.setattr(streaming, "SEGMENT_FRAMES", 10_000)
     codes, whole_codes = (np.frombuffer(stream, np.uint8) for stream in (data, frame_codec.encode(sound)))
     assert (codes != whole_codes).mean() < 1e-3  # rounding may decide between two entries that are equally near
     for nfe, samples in enumerate(in_segments):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from flowmac import bitstream, checkpoint
-from flowmac.analysis import Analysis
+from flowmac import checkpoint, packets
+from flowmac.analysis import Analysis, EncodeSettings
 from flowmac.audio import FloatArray, Waveform
+from flowmac.bitstream import IDENTITY_BYTES, MAX_SAMPLES, Header
 from flowmac.config import CodecConfig
+from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, SettingError
 from flowmac.mel_codec import MelCodec
+from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
 from flowmac.solver import get_solver, n_steps
 from flowmac.synthesis import DecodeSettings, Synthesis
-from flowmac.vocoder import Vocoder, build_vocoder
-
-#: Frames that share a checksum: about a second.
-PACKET_FRAMES = 48
+from flowmac.vocoder import build_vocoder
+from flowmac.vocoder.base import Vocoder
 
 
 class Codec:
@@ -28,13 +30,21 @@ class Codec:
     Use `Codec.from_pretrained`. Nothing about the object changes in use; it may be shared.
     """
 
-    def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder, weights_sha256: str) -> None:
+    def __init__(
+        self,
+        config: CodecConfig,
+        mel_codec: MelCodec,
+        vocoder: Vocoder,
+        weights_sha256: str,
+        entropy_model: EntropyModel | None = None,
+    ) -> None:
         self.config = config
         self.weights_sha256 = weights_sha256
         self.mel_codec = mel_codec.eval().requires_grad_(requires_grad=False)
         self.vocoder = vocoder.eval().requires_grad_(requires_grad=False)
+        self.entropy_model = entropy_model
         self.codebooks_id = mel_codec.codebooks_id()
-        self._analysis = Analysis(vocoder.mel, mel_codec)
+        self._analysis = Analysis(vocoder.mel, mel_codec, entropy_model)
         self._synthesis = Synthesis(config, mel_codec, vocoder)
 
     @classmethod
@@ -51,7 +61,9 @@ class Codec:
         vocoder = build_vocoder(config.mel, config.vocoder)
         checkpoint.load_weights(mel_codec, folder / checkpoint.CODEC_FILE)
         checkpoint.load_weights(vocoder, folder / checkpoint.VOCODER_FILE)
-        return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder))
+        entropy_file = folder / checkpoint.ENTROPY_FILE
+        entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None
+        return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder), entropy_model)
 
     @property
     def device(self) -> torch.device:
@@ -119,46 +131,92 @@ class Codec:
                 raise SettingError(f"{name} must be a number of at least 0, got {value}")
         return settings
 
-    def encode(self, waveform: Waveform, kbps: float = 3.0) -> bytes:
+    def encode_settings(
+        self,
+        kbps: float = 3.0,
+        *,
+        beam: int | None = None,
+        refine: int = 0,
+        adaptive: bool = False,
+        entropy: bool = False,
+    ) -> EncodeSettings:
+        """Check an operating point of the encoder; see `encode`.
+
+        Raises:
+            SettingError: a value is out of range, or the model has no entropy model.
+        """
+        settings = EncodeSettings(
+            n_levels=self.n_levels(kbps),
+            beam_width=self.config.latent.beam_width if beam is None else beam,
+            n_refinements=refine,
+            by_need=adaptive,
+            range_coding=entropy,
+        )
+        if settings.beam_width < 1 or settings.n_refinements < 0:
+            raise SettingError(f"beam must be at least 1 and refine at least 0, got {beam} and {refine}")
+        if adaptive and settings.n_levels == 1:
+            raise SettingError(f"adaptive levels need a rate of at least {2 * self.level_kbps:g} kbit/s, got {kbps:g}")
+        if entropy and self.entropy_model is None:
+            raise SettingError(
+                f"the model '{self.config.name}' has no {checkpoint.ENTROPY_FILE}, which entropy coding needs: "
+                "'flowmac train entropy' makes one"
+            )
+        return settings
+
+    def encode(
+        self,
+        waveform: Waveform,
+        kbps: float = 3.0,
+        *,
+        beam: int | None = None,
+        refine: int = 0,
+        adaptive: bool = False,
+        entropy: bool = False,
+    ) -> bytes:
         """Code a recording of one or two channels at any sample rate.
 
         Args:
             waveform: the recording; each channel is coded by itself.
             kbps: payload rate of each channel, one of `rates_kbps`.
+            beam: paths of the quantiser's search; None means the release's. Time grows with it.
+            refine: rounds in which codes are chosen anew against the decoded mel, each about as long as the search.
+            adaptive: share the rate out between groups by need; it is then a mean.
+            entropy: range-code the codes, which takes fewer bits than ``kbps``; with ``adaptive`` the saving goes into
+                further levels.
 
         Returns:
             A .fmac stream, see `flowmac.bitstream`.
 
         Raises:
-            SettingError: the rate is not one of `rates_kbps`.
+            SettingError: a setting is out of range.
             AudioError: more than two channels.
         """
-        samples = waveform.resampled(self.sample_rate_hz).samples
-        return self.encode_blocks([samples], kbps)
+        settings = self.encode_settings(kbps, beam=beam, refine=refine, adaptive=adaptive, entropy=entropy)
+        return self.encode_blocks([waveform.resampled(self.sample_rate_hz).samples], settings)
 
-    def encode_blocks(self, blocks: Iterable[FloatArray], kbps: float = 3.0) -> bytes:
+    def encode_blocks(self, blocks: Iterable[FloatArray], settings: EncodeSettings) -> bytes:
         """Code a recording that comes in blocks [C, n] at the codec's own rate; memory does not grow with its length.
 
         Raises:
-            As `encode`; AudioError also for a recording without samples.
+            AudioError: no samples, too many for a stream, or more than two channels.
         """
-        n_levels = self.n_levels(kbps)
-        codes, n_samples = self._analysis.codes(blocks, n_levels)
-        if n_samples > bitstream.MAX_SAMPLES:
-            raise AudioError(f"the recording has {n_samples} samples, a stream holds {bitstream.MAX_SAMPLES}")
-        header = bitstream.Header(
+        codes, n_levels, n_samples = self._analysis.codes(blocks, settings)
+        if n_samples > MAX_SAMPLES:
+            raise AudioError(f"the recording has {n_samples} samples, a stream holds {MAX_SAMPLES}")
+        header = Header(
             n_channels=len(codes),
-            n_levels=n_levels,
+            n_levels=settings.n_levels,
             group_frames=self.config.latent.group_frames,
-            packet_groups=max(1, PACKET_FRAMES // self.config.latent.group_frames),
+            packet_groups=packet_groups(self.config.latent.group_frames),
             hop_samples=self.config.mel.hop_samples,
             sample_rate_hz=self.sample_rate_hz,
             n_samples=n_samples,
-            codebooks_id=self.codebooks_id,
+            codebooks_id=self._stream_id(settings.range_coding),
+            is_by_need=settings.by_need,
+            is_range_coded=settings.range_coding,
         )
-        # In a group level after level, so that an incomplete last group keeps the coarse levels of all positions.
-        ordered = codes.transpose(2, 3).flatten(1).numpy()
-        return bitstream.pack(header, [channel.tobytes()[: header.channel_bytes] for channel in ordered])
+        channels = [ChannelCodes(*channel) for channel in zip(codes, n_codes(header, n_levels), n_levels, strict=True)]
+        return packets.pack(header, [pack_groups(header, channel, self.entropy_model) for channel in channels])
 
     def decode(
         self,
@@ -180,7 +238,7 @@ class Codec:
             solver: euler, midpoint, heun or rk4.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
-            conceal: bridge damaged packets instead of refusing them; `flowmac.bitstream.salvage` lists them.
+            conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
 
         Raises:
             BitstreamError: the stream is damaged or was made with other codebooks.
@@ -201,15 +259,27 @@ class Codec:
         Raises:
             BitstreamError: as for `decode`, before the first block.
         """
-        header, channels, damages = bitstream.salvage(data) if conceal else (*bitstream.unpack(data), [])
+        header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
         self._check_fits(header)
-        return self._synthesis.blocks(header, channels, damages, settings)
+        channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
+        if max(channel.n_levels.max() for channel in channels) > self.config.latent.n_levels:
+            raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
+        return self._synthesis.blocks(header, channels, settings)
 
-    def _check_fits(self, header: bitstream.Header) -> None:
-        if header.codebooks_id != self.codebooks_id:
+    def _stream_id(self, range_coding: bool) -> bytes:
+        """Identity of all that gives a stream's bytes their meaning."""
+        if not range_coding or self.entropy_model is None:
+            return self.codebooks_id
+        return hashlib.sha256(self.codebooks_id + self.entropy_model.digest()).digest()[:IDENTITY_BYTES]
+
+    def _check_fits(self, header: Header) -> None:
+        if header.is_range_coded and self.entropy_model is None:
+            raise BitstreamError(f"the stream is range coded, and the model '{self.config.name}' has no entropy model")
+        expected_id = self._stream_id(header.is_range_coded)
+        if header.codebooks_id != expected_id:
             raise BitstreamError(
                 f"the stream was made with codebooks {header.codebooks_id.hex()}, the model '{self.config.name}' has "
-                f"{self.codebooks_id.hex()}: decode it with the model that made it"
+                f"{expected_id.hex()}: decode it with the model that made it"
             )
         expected = (self.config.latent.group_frames, self.config.mel.hop_samples, self.sample_rate_hz)
         given = (header.group_frames, header.hop_samples, header.sample_rate_hz)

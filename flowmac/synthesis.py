@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowmac import bitstream
 from flowmac.audio import FloatArray
+from flowmac.bitstream import Header
 from flowmac.concealment import bridge
 from flowmac.config import CodecConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
+from flowmac.payload import ChannelCodes
 from flowmac.solver import Solver
 from flowmac.streaming import context_groups, segment_groups, windows
-from flowmac.vocoder import Vocoder
+from flowmac.vocoder.base import Vocoder
 
 #: What random values are for; keeps those of one seed apart.
 NOISE, PHASE = 0, 1
@@ -59,21 +60,9 @@ class Synthesis:
     def _device(self) -> torch.device:
         return self.mel_codec.quantizer.codebooks.device
 
-    def blocks(
-        self,
-        header: bitstream.Header,
-        channels: list[bytes],
-        damages: list[bitstream.Damage],
-        settings: DecodeSettings,
-    ) -> Iterator[FloatArray]:
-        """Waveform blocks [C, n] of a stream's codes; damaged packets are concealed."""
-        streams = []
-        for channel, codes in enumerate(channels):
-            lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
-            for damage in damages:
-                if damage.channel == channel:
-                    lost[damage.packet * header.packet_groups : (damage.packet + 1) * header.packet_groups] = True
-            streams.append(self._channel_blocks(header, codes, lost, channel, settings))
+    def blocks(self, header: Header, channels: list[ChannelCodes], settings: DecodeSettings) -> Iterator[FloatArray]:
+        """Waveform blocks [C, n] of a stream's codes; groups whose codes are lost are concealed."""
+        streams = [self._channel_blocks(header, codes, i, settings) for i, codes in enumerate(channels)]
         n_left = header.n_samples
         for blocks in zip(*streams, strict=True):
             block = np.stack(blocks)[:, :n_left]
@@ -82,11 +71,11 @@ class Synthesis:
 
     @torch.inference_mode()
     def _channel_blocks(
-        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
+        self, header: Header, codes: ChannelCodes, channel: int, settings: DecodeSettings
     ) -> Iterator[FloatArray]:
         """Waveform of one channel, shape [n] a block; the last block has the last hop whole."""
         hop_samples, group_frames = header.hop_samples, header.group_frames
-        mels = self.mels(header, codes, lost, channel, settings)
+        mels = self.mels(header, codes, channel, settings)
         context = -(-self.vocoder.context_frames // group_frames) * group_frames
         segment_frames = segment_groups(group_frames) * group_frames
         for i, window in enumerate(windows(mels, segment_frames, context)):
@@ -99,34 +88,27 @@ class Synthesis:
             yield waveform[start : start + window.n_kept * hop_samples].cpu().numpy()
 
     def mels(
-        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
+        self, header: Header, channel_codes: ChannelCodes, channel: int, settings: DecodeSettings
     ) -> Iterator[Tensor]:
-        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has.
-
-        ``lost`` [G] marks the groups that are concealed.
-        """
-        group_frames, n_levels = header.group_frames, header.n_levels
-        group_bytes = group_frames * n_levels
-        n_groups = -(-len(codes) // group_bytes)
-        padded = np.frombuffer(codes.ljust(n_groups * group_bytes, b"\0"), np.uint8)
-        # [G, L, P] in the stream, [P, L, G] for windows over groups
-        all_codes = torch.from_numpy(padded.copy()).view(n_groups, n_levels, group_frames).permute(2, 1, 0)
-        order = torch.arange(n_groups * group_bytes).view(n_groups, n_levels, group_frames)
-        # What is lost tells networks nothing: its latents are zeros. [P, G]
-        all_valid = (order < len(codes)).sum(dim=1).T * ~lost
-        signal = torch.cat([all_codes.flatten(0, 1), all_valid, lost[None]]).to(torch.int16)
+        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has."""
+        group_frames = header.group_frames
+        counts = np.stack([channel_codes.n_codes, channel_codes.n_levels])
+        signal = torch.from_numpy(np.concatenate([channel_codes.codes.T.astype(np.int16), counts.astype(np.int16)]))
         n_left = header.n_frames
         n_segment = segment_groups(group_frames)
         for i, window in enumerate(windows([signal], n_segment, context_groups(group_frames))):
-            parts = window.data.split([group_frames * n_levels, group_frames, 1])
-            window_codes = parts[0].view(group_frames, n_levels, -1).permute(2, 0, 1)
-            window_valid = parts[1].T
+            ordered, n_codes, n_levels = window.data[:-2].T, window.data[-2], window.data[-1]
+            # In the stream level after level: [G, L, P]
+            codes = ordered.unflatten(1, (-1, group_frames)).transpose(1, 2)
+            n_valid = (torch.arange(ordered.shape[1]) < n_codes[:, None]).unflatten(1, (-1, group_frames)).sum(dim=1)
             coarse = self.mel_codec.decode(
-                window_codes[None].to(self._device, torch.uint8), window_valid[None].to(self._device)
+                codes[None].to(self._device, torch.uint8),
+                n_valid[None].to(self._device),
+                n_levels[None].to(self._device, torch.long),
             )
-            bridge(coarse, parts[2][0].bool().repeat_interleave(group_frames))
+            bridge(coarse, (n_codes == 0).repeat_interleave(group_frames))
             first_group = i * n_segment - window.n_before
-            mel = self._refine(coarse, n_levels, channel, first_group, settings)
+            mel = self._refine(coarse, header.n_levels, channel, first_group, settings)
             start = window.n_before * group_frames
             kept = mel[0, start : start + min(window.n_kept * group_frames, n_left)]
             n_left -= len(kept)

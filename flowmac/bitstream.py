@@ -1,55 +1,61 @@
-"""The .fmac format, version 1: bytes that say all a decoder needs to know, and notice any damage. Loads no torch.
+"""The .fmac format, versions 1 and 2: bytes that say all a decoder needs to know, and notice any damage.
 
 ::
 
     header   23 bytes, little endian
         4  magic "fmac"
-        1  version, 1
-        1  channels C
+        1  version: 1 without options, 2 with one or more
+        1  channels C; in version 2 the low four bits, and the options in the high ones:
+             16  levels by need: each group has levels of its own, and the header's L is their mean
+             32  range coding
         1  levels L, bytes for each mel frame
         1  frames in a group
         1  groups in a packet
         2  hop in samples
         3  sample rate in Hz
         4  samples N of each channel
-        3  codebooks' identity
+        3  identity of the codebooks, and of the entropy model where it is used
         2  checksum of the bytes before (CRC-16 CCITT)
     packets  for each packet's worth of groups, one for each channel in turn
-        .  codes: group after group, in a group level after level, in a level one byte for each frame
-        4  checksum (CRC-32) of header, packet number, channel and codes
+        2  in version 2: length of the body in bytes
+        .  body, see `flowmac.payload`
+        4  checksum (CRC-32); version 1: of header, packet number, channel and body; version 2: of header, body, packet
+           number and channel
 
-Each channel has ceil(N / hop) frames and exactly L bytes for each, so that eight levels of one channel at 24 kHz and a
-hop of 512 are 3000 bit/s. The last group may be incomplete: a group of r frames keeps the first r * L of its bytes, the
-coarse levels of all positions before the fine ones.
+Each channel has ceil(N / hop) frames. Without options it has exactly L bytes for each, so that eight levels of one
+channel at 24 kHz and a hop of 512 are 3000 bit/s.
+
+This module knows the header, `flowmac.packets` what follows it. Both load no torch.
 """
 
 from __future__ import annotations
 
 import binascii
 import struct
-import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from flowmac.errors import BitstreamError
 
 MAGIC = b"fmac"
-VERSION = 1
+PLAIN_VERSION, OPTIONS_VERSION = 1, 2
+
+#: Options of version 2, in the byte of the channels.
+BY_NEED, RANGE_CODED = 16, 32
+_CHANNELS_MASK = 15
 
 #: Magic to groups in a packet, then hop; 3-byte numbers do not exist in struct and are written apart.
 _START = struct.Struct("<4sBBBBBH")
 _CHECKSUM = struct.Struct("<H")
-_PACKET_CHECKSUM = struct.Struct("<I")
-_PACKET_PLACE = struct.Struct("<IB")
 
 HEADER_BYTES = _START.size + 3 + 4 + 3 + _CHECKSUM.size
 
-MAX_CHANNELS = 255
 MAX_SAMPLES = 2**32 - 1
-MAX_SAMPLE_RATE_HZ = 2**24 - 1
 
 #: Bytes of the codebooks' identity.
 IDENTITY_BYTES = 3
+
+#: Levels that the four bits of a group can tell, where levels are shared out by need.
+MAX_GROUP_LEVELS = 16
 
 
 @dataclass(frozen=True)
@@ -57,14 +63,16 @@ class Header:
     """What a stream says about itself.
 
     Attributes:
-        n_channels: channels, each coded by itself.
-        n_levels: bytes for each frame of each channel.
+        n_channels: channels, each coded by itself; up to 15 in version 2.
+        n_levels: bytes for each frame of each channel; on average, if levels are shared out by need.
         group_frames: frames that are transformed together.
         packet_groups: groups that share a checksum.
         hop_samples: samples from one frame to the next.
         sample_rate_hz: rate of the decoded audio.
         n_samples: samples of each channel of the decoded audio.
-        codebooks_id: which transform and codebooks the codes belong to.
+        codebooks_id: which transform, codebooks and entropy model the codes belong to.
+        is_by_need: each group has a number of levels of its own.
+        is_range_coded: codes are range coded.
     """
 
     n_channels: int
@@ -75,6 +83,13 @@ class Header:
     sample_rate_hz: int
     n_samples: int
     codebooks_id: bytes
+    is_by_need: bool = False
+    is_range_coded: bool = False
+
+    @property
+    def version(self) -> int:
+        """Of the format: the oldest that has what the stream uses."""
+        return OPTIONS_VERSION if self.is_by_need or self.is_range_coded else PLAIN_VERSION
 
     @property
     def n_frames(self) -> int:
@@ -82,40 +97,41 @@ class Header:
         return -(-self.n_samples // self.hop_samples)
 
     @property
-    def packet_bytes(self) -> int:
-        """Codes in a full packet."""
-        return self.packet_groups * self.group_frames * self.n_levels
-
-    @property
-    def channel_bytes(self) -> int:
-        """Codes of one channel."""
-        return self.n_frames * self.n_levels
+    def n_groups(self) -> int:
+        """Groups of each channel; the last one may be incomplete."""
+        return -(-self.n_frames // self.group_frames)
 
     @property
     def n_packets(self) -> int:
         """Packets of each channel."""
-        return -(-self.channel_bytes // self.packet_bytes)
-
-    @property
-    def payload_bits(self) -> int:
-        """Bits of all channels' codes, without header and checksums."""
-        return 8 * self.n_channels * self.channel_bytes
-
-    @property
-    def total_bits(self) -> int:
-        """Bits of the whole stream."""
-        checksums = self.n_channels * self.n_packets * _PACKET_CHECKSUM.size
-        return 8 * (HEADER_BYTES + checksums) + self.payload_bits
+        return -(-self.n_groups // self.packet_groups)
 
     @property
     def duration_s(self) -> float:
         """Duration of the decoded audio in seconds."""
         return self.n_samples / self.sample_rate_hz
 
+    @property
+    def packet_s(self) -> float:
+        """Duration of a full packet in seconds."""
+        return self.packet_groups * self.group_frames * self.hop_samples / self.sample_rate_hz
+
+    def packet_frames(self, packet: int) -> int:
+        """Frames of a packet, counted from 0."""
+        full = self.packet_groups * self.group_frames
+        return min(full, self.n_frames - packet * full)
+
     def to_bytes(self) -> bytes:
         """The header's 23 bytes."""
+        options = BY_NEED * self.is_by_need | RANGE_CODED * self.is_range_coded
         start = _START.pack(
-            MAGIC, VERSION, self.n_channels, self.n_levels, self.group_frames, self.packet_groups, self.hop_samples
+            MAGIC,
+            self.version,
+            self.n_channels | options,
+            self.n_levels,
+            self.group_frames,
+            self.packet_groups,
+            self.hop_samples,
         )
         rest = self.sample_rate_hz.to_bytes(3, "little") + self.n_samples.to_bytes(4, "little") + self.codebooks_id
         return start + rest + _CHECKSUM.pack(binascii.crc_hqx(start + rest, 0))
@@ -129,17 +145,22 @@ def parse_header(data: bytes) -> Header:
     """
     if data[:4] != MAGIC:
         raise BitstreamError("this is no .fmac stream: it does not begin with 'fmac'")
-    if len(data) > 4 and data[4] != VERSION:
+    if len(data) > 4 and data[4] not in (PLAIN_VERSION, OPTIONS_VERSION):
         raise BitstreamError(
-            f"the stream has format version {data[4]}, this program reads version {VERSION}: "
-            "the stream is damaged, or a newer flowmac is needed"
+            f"the stream has format version {data[4]}, this program reads versions {PLAIN_VERSION} and "
+            f"{OPTIONS_VERSION}: the stream is damaged, or a newer flowmac is needed"
         )
     if len(data) < HEADER_BYTES:
         raise BitstreamError(f"the stream is cut: it has {len(data)} bytes, its header alone has {HEADER_BYTES}")
     checked = data[: HEADER_BYTES - _CHECKSUM.size]
     if _CHECKSUM.pack(binascii.crc_hqx(checked, 0)) != data[len(checked) : HEADER_BYTES]:
         raise BitstreamError("the header is damaged: its checksum does not fit")
-    _, _, n_channels, n_levels, group_frames, packet_groups, hop_samples = _START.unpack_from(data)
+    _, version, n_channels, n_levels, group_frames, packet_groups, hop_samples = _START.unpack_from(data)
+    options = 0
+    if version == OPTIONS_VERSION:
+        options, n_channels = n_channels & ~_CHANNELS_MASK, n_channels & _CHANNELS_MASK
+        if not options or options & ~(BY_NEED | RANGE_CODED):
+            raise BitstreamError("the stream has options that this program does not know: a newer flowmac is needed")
     rest = data[_START.size :]
     header = Header(
         n_channels,
@@ -150,112 +171,10 @@ def parse_header(data: bytes) -> Header:
         sample_rate_hz=int.from_bytes(rest[:3], "little"),
         n_samples=int.from_bytes(rest[3:7], "little"),
         codebooks_id=rest[7 : 7 + IDENTITY_BYTES],
+        is_by_need=bool(options & BY_NEED),
+        is_range_coded=bool(options & RANGE_CODED),
     )
     numbers = (n_channels, n_levels, group_frames, packet_groups, hop_samples, header.sample_rate_hz, header.n_samples)
     if min(numbers) == 0:
         raise BitstreamError("the header is damaged: a number that cannot be zero is zero")
     return header
-
-
-def payload_bits(data: bytes) -> int:
-    """Bits of a stream's codes, without header and checksums.
-
-    Raises:
-        BitstreamError: as for `parse_header`.
-    """
-    return parse_header(data).payload_bits
-
-
-def pack(header: Header, channels: Sequence[bytes]) -> bytes:
-    """A stream of each channel's codes, which must be ``header.channel_bytes`` long."""
-    if len(channels) != header.n_channels or {len(codes) for codes in channels} != {header.channel_bytes}:
-        raise ValueError(f"expected {header.n_channels} channels of {header.channel_bytes} codes")
-    start = header.to_bytes()
-    parts = [start]
-    for packet, channel, place in _places(header):
-        codes = channels[channel][place]
-        parts += [codes, _checksum(start, packet, channel, codes)]
-    return b"".join(parts)
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A packet whose codes are lost, counted from 0, and the time in the decoded audio that they stood for."""
-
-    packet: int
-    channel: int
-    start_s: float
-    end_s: float
-
-
-def unpack(data: bytes) -> tuple[Header, list[bytes]]:
-    """A stream's header and each channel's codes.
-
-    Raises:
-        BitstreamError: anything in the stream is damaged, cut or added.
-    """
-    header = parse_header(data)
-    if 8 * len(data) != header.total_bits:
-        relation = "is cut" if 8 * len(data) < header.total_bits else "has bytes added"
-        raise BitstreamError(
-            f"the stream {relation}: its header announces {header.total_bits // 8} bytes, it has {len(data)}"
-        )
-    channels, damages = _read_packets(header, data)
-    for damage in damages[:1]:
-        raise BitstreamError(
-            f"packet {damage.packet + 1} of {header.n_packets} (channel {damage.channel + 1}, from "
-            f"{damage.start_s:.2f} s on) is damaged: its checksum does not fit"
-        )
-    return header, channels
-
-
-def salvage(data: bytes) -> tuple[Header, list[bytes], list[Damage]]:
-    """What is left of a stream that may be damaged: as `unpack`, with zeros for the codes of lost packets.
-
-    Bytes inserted or removed in the middle lose all packets behind them; whatever follows the last packet is ignored.
-
-    Raises:
-        BitstreamError: the header is damaged, or over half of the announced bytes are missing.
-    """
-    header = parse_header(data)
-    if 2 * 8 * len(data) < header.total_bits:
-        raise BitstreamError(
-            f"too little of the stream is left: its header announces {header.total_bits // 8} bytes, it has {len(data)}"
-        )
-    return header, *_read_packets(header, data)
-
-
-def _read_packets(header: Header, data: bytes) -> tuple[list[bytes], list[Damage]]:
-    """Each channel's codes, zeros where a checksum does not fit, and the list of those packets."""
-    start = data[:HEADER_BYTES]
-    channels = [bytearray() for _ in range(header.n_channels)]
-    damages = []
-    offset = HEADER_BYTES
-    for packet, channel, place in _places(header):
-        n_codes = place.stop - place.start
-        codes, checksum = (
-            data[offset : offset + n_codes],
-            data[offset + n_codes : offset + n_codes + _PACKET_CHECKSUM.size],
-        )
-        offset += n_codes + _PACKET_CHECKSUM.size
-        if _checksum(start, packet, channel, codes) != checksum:
-            codes = bytes(n_codes)
-            packet_s = header.packet_groups * header.group_frames * header.hop_samples / header.sample_rate_hz
-            end_s = min((packet + 1) * packet_s, header.duration_s)
-            damages.append(Damage(packet, channel, packet * packet_s, end_s))
-        channels[channel] += codes
-    return [bytes(codes) for codes in channels], damages
-
-
-def _places(header: Header) -> Iterator[tuple[int, int, slice]]:
-    """Packet number, channel, and where the packet's codes are in the channel's, in the stream's order."""
-    for packet in range(header.n_packets):
-        first = packet * header.packet_bytes
-        for channel in range(header.n_channels):
-            yield packet, channel, slice(first, min(first + header.packet_bytes, header.channel_bytes))
-
-
-def _checksum(start: bytes, packet: int, channel: int, codes: bytes) -> bytes:
-    # Header and place are included so that a packet from elsewhere is noticed.
-    place = _PACKET_PLACE.pack(packet, channel)
-    return _PACKET_CHECKSUM.pack(zlib.crc32(codes, zlib.crc32(start + place)))

@@ -1,7 +1,8 @@
 """Model folders: a configuration and weights as safetensors, read without pickle.
 
-A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow) and
-``vocoder.safetensors``. A released name is a folder in ``flowmac/weights``; other names are folders or hub ids.
+A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow),
+``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. A released name is a folder in
+``flowmac/weights``; other names are folders or hub ids.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from flowmac.errors import CheckpointError, unknown_name
 CONFIG_FILE = "config.json"
 CODEC_FILE = "codec.safetensors"
 VOCODER_FILE = "vocoder.safetensors"
+#: Optional: made by `flowmac train entropy` for the codec beside it.
+ENTROPY_FILE = "entropy.safetensors"
 
 
 def releases_folder() -> Path:
@@ -58,7 +61,7 @@ def _download(hub_id: str) -> Path:
         raise CheckpointError(
             f"'{hub_id}' is no folder here; to fetch it from the hub: pip install 'flowmac[hub]'"
         ) from None
-    files = [CONFIG_FILE, CODEC_FILE, VOCODER_FILE]
+    files = [CONFIG_FILE, CODEC_FILE, VOCODER_FILE, ENTROPY_FILE]
     try:
         return Path(huggingface_hub.snapshot_download(hub_id, allow_patterns=files))
     except Exception as error:  # the hub's client raises errors of many libraries
@@ -112,8 +115,9 @@ def save_config(config: CodecConfig, folder: Path) -> None:
 def weights_sha256(folder: Path) -> str:
     """Hash of a model folder's configuration and weights."""
     digest = hashlib.sha256()
-    for name in (CONFIG_FILE, CODEC_FILE, VOCODER_FILE):
-        digest.update((folder / name).read_bytes())
+    for name in (CONFIG_FILE, CODEC_FILE, VOCODER_FILE, ENTROPY_FILE):
+        if name != ENTROPY_FILE or (folder / name).exists():
+            digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 

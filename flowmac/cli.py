@@ -6,6 +6,7 @@ Results go to stdout, talk to stderr. Exit status: 0, 1 for a failure, 2 for wro
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 import sys
 from importlib.metadata import entry_points
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from flowmac.audio import FloatArray
-    from flowmac.bitstream import Header
 
 COMMAND_GROUP = "flowmac.commands"
 
@@ -60,6 +60,14 @@ def encode(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Recording: WAV, FLAC, Ogg, Opus or MP3.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Stream to write, usually .fmac.")],
     kbps: Annotated[float, typer.Option(help="Payload rate of each channel in kbit/s, a multiple of 0.375.")] = 3.0,
+    beam: Annotated[int | None, typer.Option(help="Paths of the quantiser's search; time grows with it.")] = None,
+    refine: Annotated[int, typer.Option(help="Rounds of choosing codes anew by what is heard; each takes time.")] = 0,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Share the rate out by need; it is then a mean.")
+    ] = False,
+    entropy: Annotated[
+        bool, typer.Option("--entropy", help="Range-code the codes: the same ones in fewer bits.")
+    ] = False,
     model: Model = "lc",
     mono: Annotated[bool, typer.Option("--mono", help="Mix all channels down to one first.")] = False,
     force: Force = False,
@@ -67,20 +75,18 @@ def encode(
     """Code a recording into a .fmac stream."""
     check_target(target, force)
     from flowmac.audio import open_audio, read_blocks
-    from flowmac.bitstream import parse_header
     from flowmac.codec import Codec
 
     with open_audio(source) as file:
         duration_s = file.frames / file.samplerate
     codec = Codec.from_pretrained(model)
-    codec.n_levels(kbps)  # a wrong rate is said before a long file is read
+    settings = codec.encode_settings(kbps, beam=beam, refine=refine, adaptive=adaptive, entropy=entropy)
     blocks: Iterable[FloatArray] = read_blocks(source, codec.sample_rate_hz)
     if mono:
         blocks = (block.mean(axis=0, keepdims=True) for block in blocks)
-    data = codec.encode_blocks(_progress(blocks, "encoding", duration_s, codec.sample_rate_hz), kbps)
+    data = codec.encode_blocks(_progress(blocks, "encoding", duration_s, codec.sample_rate_hz), settings)
     _write(target, data)
-    header = parse_header(data)
-    typer.echo(f"{target}: {_describe(header)}")
+    typer.echo(f"{target}: {_describe(data)}")
 
 
 @app.command()
@@ -103,8 +109,9 @@ def decode(
     """Decode a .fmac stream; options not given are the model's defaults."""
     check_target(target, force)
     from flowmac.audio import AudioWriter
-    from flowmac.bitstream import parse_header, salvage
+    from flowmac.bitstream import parse_header
     from flowmac.codec import Codec
+    from flowmac.packets import salvage
 
     data = _read(source)
     header = parse_header(data)
@@ -127,15 +134,18 @@ def decode(
 @app.command()
 def info(source: Annotated[Path, typer.Argument(metavar="FILE", help="A .fmac stream.")]) -> None:
     """Show what a .fmac stream says about itself, and whether it is whole."""
-    from flowmac.bitstream import unpack
+    from flowmac.packets import unpack
 
-    header, _ = unpack(_read(source))
-    typer.echo(f"{source}: {_describe(header)}")
+    data = _read(source)
+    header, _ = unpack(data)
+    options = [name for name, used in (("by need", header.is_by_need), ("range coded", header.is_range_coded)) if used]
+    typer.echo(f"{source}: {_describe(data)}")
+    typer.echo(f"format           version {header.version}{''.join(f', {name}' for name in options)}")
     typer.echo(f"sample rate      {header.sample_rate_hz} Hz")
     typer.echo(f"samples          {header.n_samples} a channel, {header.n_frames} frames of {header.hop_samples}")
-    typer.echo(f"codebook levels  {header.n_levels}")
+    typer.echo(f"codebook levels  {header.n_levels}{' on average' if header.is_by_need else ''}")
     rest = header.n_frames % header.group_frames
-    if rest:
+    if rest and not header.is_by_need:
         typer.echo(f"last group       {rest} of {header.group_frames} frames, coded with its share of bytes")
     typer.echo(f"packets          {header.n_packets} a channel, all checksums fit")
     typer.echo(f"codebooks        {header.codebooks_id.hex()}")
@@ -176,13 +186,29 @@ def train_export(
     typer.echo(f"{output}: decode with --model {output}")
 
 
-def _training() -> ModuleType:
+@train_app.command("entropy")
+def train_entropy(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Released name or model folder; gets the result.")],
+    data: Annotated[Path, typer.Option("--data", help="Manifest (CSV) or folder of recordings.")],
+    n_segments: Annotated[int, typer.Option(min=1, help="Random segments to learn from, 16 groups each.")] = 6000,
+    force: Force = False,
+) -> None:
+    """Fit the statistics that --entropy needs to a model's codes; to be done again for other codebooks."""
+    from flowmac.checkpoint import ENTROPY_FILE, find_model
+
+    target = find_model(model) / ENTROPY_FILE
+    check_target(target, force)
+    _training("entropy_trainer").train_entropy(target.parent, data, n_segments)
+    typer.echo(f"{target}: encode with --entropy --model {model}")
+
+
+def _training(module: str = "run") -> ModuleType:
     try:
-        from flowmac.training import run
+        found = importlib.import_module(f"flowmac.training.{module}")
     except ImportError as error:
         raise SettingError(f"training needs more packages ({error.name}): pip install 'flowmac[train]'") from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    return run
+    return found
 
 
 def check_target(path: Path, force: bool) -> None:
@@ -226,11 +252,15 @@ def _progress(
             bar.advance(task, block.shape[1] / sample_rate_hz)
 
 
-def _describe(header: Header) -> str:
-    payload_kbps = header.payload_bits / header.duration_s / 1000
-    total_kbps = header.total_bits / header.duration_s / 1000
+def _describe(data: bytes) -> str:
+    from flowmac.bitstream import parse_header
+    from flowmac.packets import payload_bits
+
+    header = parse_header(data)
+    payload_kbps = payload_bits(data) / header.duration_s / 1000
+    total_kbps = 8 * len(data) / header.duration_s / 1000
     return (
-        f"{header.duration_s:.2f} s, {_channels(header.n_channels)}, {header.total_bits // 8} bytes: "
+        f"{header.duration_s:.2f} s, {_channels(header.n_channels)}, {len(data)} bytes: "
         f"{payload_kbps:.3f} kbit/s payload, {total_kbps:.3f} with header and checksums"
     )
 

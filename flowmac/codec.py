@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from flowmac import bitstream, checkpoint
+from flowmac import checkpoint, packets
+from flowmac.analysis import Analysis, EncodeSettings
 from flowmac.audio import FloatArray, Waveform
-from flowmac.concealment import bridge
-from flowmac.config import CONTEXT_FRAMES, CodecConfig
+from flowmac.bitstream import IDENTITY_BYTES, MAX_SAMPLES, Header
+from flowmac.config import CodecConfig
+from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, SettingError
-from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
-from flowmac.solver import Solver, get_solver, n_steps
-from flowmac.streaming import windows
-from flowmac.vocoder import Vocoder, build_vocoder
-
-#: Frames that are coded at a time, with `CONTEXT_FRAMES` on either side that the networks see besides. They are fixed,
-#: so that the result does not depend on how much memory there is. Both are cut in whole groups.
-SEGMENT_FRAMES = 2048
-
-#: Frames that share a checksum: about a second.
-PACKET_FRAMES = 48
-
-#: What random values are for; keeps those of one seed apart.
-NOISE, PHASE = 0, 1
-
-Draw = Callable[..., Tensor]
-
-#: More channels are refused: the codec codes each by itself, at the full rate.
-MAX_CHANNELS = 2
-
-
-@dataclass(frozen=True)
-class DecodeSettings:
-    """Resolved operating point of the decoder.
-
-    Attributes:
-        nfe: evaluations of the velocity along the path; 0 leaves the flow out.
-        cfg: guidance scale; 1 is none, others double the cost.
-        solver: method of integration.
-        seed: of the noise and the start phase.
-        temperature: standard deviation of the noise.
-    """
-
-    nfe: int
-    cfg: float
-    solver: Solver
-    seed: int
-    temperature: float
+from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
+from flowmac.solver import get_solver, n_steps
+from flowmac.synthesis import DecodeSettings, Synthesis
+from flowmac.vocoder import build_vocoder
+from flowmac.vocoder.base import Vocoder
 
 
 class Codec:
@@ -62,12 +30,22 @@ class Codec:
     Use `Codec.from_pretrained`. Nothing about the object changes in use; it may be shared.
     """
 
-    def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder, weights_sha256: str) -> None:
+    def __init__(
+        self,
+        config: CodecConfig,
+        mel_codec: MelCodec,
+        vocoder: Vocoder,
+        weights_sha256: str,
+        entropy_model: EntropyModel | None = None,
+    ) -> None:
         self.config = config
         self.weights_sha256 = weights_sha256
         self.mel_codec = mel_codec.eval().requires_grad_(requires_grad=False)
         self.vocoder = vocoder.eval().requires_grad_(requires_grad=False)
+        self.entropy_model = entropy_model
         self.codebooks_id = mel_codec.codebooks_id()
+        self._analysis = Analysis(vocoder.mel, mel_codec, entropy_model)
+        self._synthesis = Synthesis(config, mel_codec, vocoder)
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "lc", device: str = "cpu") -> Codec:
@@ -83,20 +61,14 @@ class Codec:
         vocoder = build_vocoder(config.mel, config.vocoder)
         checkpoint.load_weights(mel_codec, folder / checkpoint.CODEC_FILE)
         checkpoint.load_weights(vocoder, folder / checkpoint.VOCODER_FILE)
-        return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder))
+        entropy_file = folder / checkpoint.ENTROPY_FILE
+        entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None
+        return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder), entropy_model)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.mel_codec.quantizer.codebooks.device
-
-    @property
-    def _segment_groups(self) -> int:
-        return max(1, SEGMENT_FRAMES // self.config.latent.group_frames)
-
-    @property
-    def _context_groups(self) -> int:
-        return -(-CONTEXT_FRAMES // self.config.latent.group_frames)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -159,72 +131,92 @@ class Codec:
                 raise SettingError(f"{name} must be a number of at least 0, got {value}")
         return settings
 
-    def encode(self, waveform: Waveform, kbps: float = 3.0) -> bytes:
+    def encode_settings(
+        self,
+        kbps: float = 3.0,
+        *,
+        beam: int | None = None,
+        refine: int = 0,
+        adaptive: bool = False,
+        entropy: bool = False,
+    ) -> EncodeSettings:
+        """Check an operating point of the encoder; see `encode`.
+
+        Raises:
+            SettingError: a value is out of range, or the model has no entropy model.
+        """
+        settings = EncodeSettings(
+            n_levels=self.n_levels(kbps),
+            beam_width=self.config.latent.beam_width if beam is None else beam,
+            n_refinements=refine,
+            by_need=adaptive,
+            range_coding=entropy,
+        )
+        if settings.beam_width < 1 or settings.n_refinements < 0:
+            raise SettingError(f"beam must be at least 1 and refine at least 0, got {beam} and {refine}")
+        if adaptive and settings.n_levels == 1:
+            raise SettingError(f"adaptive levels need a rate of at least {2 * self.level_kbps:g} kbit/s, got {kbps:g}")
+        if entropy and self.entropy_model is None:
+            raise SettingError(
+                f"the model '{self.config.name}' has no {checkpoint.ENTROPY_FILE}, which entropy coding needs: "
+                "'flowmac train entropy' makes one"
+            )
+        return settings
+
+    def encode(
+        self,
+        waveform: Waveform,
+        kbps: float = 3.0,
+        *,
+        beam: int | None = None,
+        refine: int = 0,
+        adaptive: bool = False,
+        entropy: bool = False,
+    ) -> bytes:
         """Code a recording of one or two channels at any sample rate.
 
         Args:
             waveform: the recording; each channel is coded by itself.
             kbps: payload rate of each channel, one of `rates_kbps`.
+            beam: paths of the quantiser's search; None means the release's. Time grows with it.
+            refine: rounds in which codes are chosen anew against the decoded mel, each about as long as the search.
+            adaptive: share the rate out between groups by need; it is then a mean.
+            entropy: range-code the codes, which takes fewer bits than ``kbps``; with ``adaptive`` the saving goes into
+                further levels.
 
         Returns:
             A .fmac stream, see `flowmac.bitstream`.
 
         Raises:
-            SettingError: the rate is not one of `rates_kbps`.
+            SettingError: a setting is out of range.
             AudioError: more than two channels.
         """
-        samples = waveform.resampled(self.sample_rate_hz).samples
-        return self.encode_blocks([samples], kbps)
+        settings = self.encode_settings(kbps, beam=beam, refine=refine, adaptive=adaptive, entropy=entropy)
+        return self.encode_blocks([waveform.resampled(self.sample_rate_hz).samples], settings)
 
-    @torch.inference_mode()
-    def encode_blocks(self, blocks: Iterable[FloatArray], kbps: float = 3.0) -> bytes:
+    def encode_blocks(self, blocks: Iterable[FloatArray], settings: EncodeSettings) -> bytes:
         """Code a recording that comes in blocks [C, n] at the codec's own rate; memory does not grow with its length.
 
         Raises:
-            As `encode`; AudioError also for a recording without samples.
+            AudioError: no samples, too many for a stream, or more than two channels.
         """
-        n_levels = self.n_levels(kbps)
-        latent, hop_samples = self.config.latent, self.config.mel.hop_samples
-        group_samples = latent.group_frames * hop_samples
-        segment_samples, context_samples = self._segment_groups * group_samples, self._context_groups * group_samples
-        n_samples = 0
-        parts: list[Tensor] = []
-        signal = (self._checked(block) for block in blocks)
-        for window in windows(signal, segment_samples, context_samples):
-            mel = self.vocoder.mel(window.data)
-            n_missing = -mel.shape[1] % latent.group_frames
-            mel = torch.cat([mel, mel[:, -1:].expand(-1, n_missing, -1)], dim=1)
-            codes = self.mel_codec.encode(self.vocoder.mel.compress(mel), n_levels)
-            first = window.n_before // group_samples
-            n_groups = -(-window.n_kept // group_samples)
-            parts.append(codes[:, first : first + n_groups].cpu())
-            n_samples += window.n_kept
-        if not parts:
-            raise AudioError("the recording is empty: it has no samples")
-        if n_samples > bitstream.MAX_SAMPLES:
-            raise AudioError(f"the recording has {n_samples} samples, a stream holds {bitstream.MAX_SAMPLES}")
-        codes = torch.cat(parts, dim=1)
-        header = bitstream.Header(
+        codes, n_levels, n_samples = self._analysis.codes(blocks, settings)
+        if n_samples > MAX_SAMPLES:
+            raise AudioError(f"the recording has {n_samples} samples, a stream holds {MAX_SAMPLES}")
+        header = Header(
             n_channels=len(codes),
-            n_levels=n_levels,
-            group_frames=latent.group_frames,
-            packet_groups=max(1, PACKET_FRAMES // latent.group_frames),
-            hop_samples=hop_samples,
+            n_levels=settings.n_levels,
+            group_frames=self.config.latent.group_frames,
+            packet_groups=packet_groups(self.config.latent.group_frames),
+            hop_samples=self.config.mel.hop_samples,
             sample_rate_hz=self.sample_rate_hz,
             n_samples=n_samples,
-            codebooks_id=self.codebooks_id,
+            codebooks_id=self._stream_id(settings.range_coding),
+            is_by_need=settings.by_need,
+            is_range_coded=settings.range_coding,
         )
-        # In a group level after level, so that an incomplete last group keeps the coarse levels of all positions.
-        ordered = codes.transpose(2, 3).flatten(1).numpy()
-        return bitstream.pack(header, [channel.tobytes()[: header.channel_bytes] for channel in ordered])
-
-    def _checked(self, block: FloatArray) -> Tensor:
-        if len(block) > MAX_CHANNELS:
-            raise AudioError(
-                f"the recording has {len(block)} channels, the codec codes one or two: mix it down first "
-                "(on the command line: --mono)"
-            )
-        return torch.from_numpy(np.asarray(block, dtype=np.float32)).to(self.device)
+        channels = [ChannelCodes(*channel) for channel in zip(codes, n_codes(header, n_levels), n_levels, strict=True)]
+        return packets.pack(header, [pack_groups(header, channel, self.entropy_model) for channel in channels])
 
     def decode(
         self,
@@ -246,7 +238,7 @@ class Codec:
             solver: euler, midpoint, heun or rk4.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
-            conceal: bridge damaged packets instead of refusing them; `flowmac.bitstream.salvage` lists them.
+            conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
 
         Raises:
             BitstreamError: the stream is damaged or was made with other codebooks.
@@ -267,109 +259,29 @@ class Codec:
         Raises:
             BitstreamError: as for `decode`, before the first block.
         """
-        header, channels, damages = bitstream.salvage(data) if conceal else (*bitstream.unpack(data), [])
+        header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
         self._check_fits(header)
-        return self._blocks(header, channels, damages, settings)
+        channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
+        if max(channel.n_levels.max() for channel in channels) > self.config.latent.n_levels:
+            raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
+        return self._synthesis.blocks(header, channels, settings)
 
-    def _check_fits(self, header: bitstream.Header) -> None:
-        if header.codebooks_id != self.codebooks_id:
+    def _stream_id(self, range_coding: bool) -> bytes:
+        """Identity of all that gives a stream's bytes their meaning."""
+        if not range_coding or self.entropy_model is None:
+            return self.codebooks_id
+        return hashlib.sha256(self.codebooks_id + self.entropy_model.digest()).digest()[:IDENTITY_BYTES]
+
+    def _check_fits(self, header: Header) -> None:
+        if header.is_range_coded and self.entropy_model is None:
+            raise BitstreamError(f"the stream is range coded, and the model '{self.config.name}' has no entropy model")
+        expected_id = self._stream_id(header.is_range_coded)
+        if header.codebooks_id != expected_id:
             raise BitstreamError(
                 f"the stream was made with codebooks {header.codebooks_id.hex()}, the model '{self.config.name}' has "
-                f"{self.codebooks_id.hex()}: decode it with the model that made it"
+                f"{expected_id.hex()}: decode it with the model that made it"
             )
         expected = (self.config.latent.group_frames, self.config.mel.hop_samples, self.sample_rate_hz)
         given = (header.group_frames, header.hop_samples, header.sample_rate_hz)
         if given != expected or header.n_levels > self.config.latent.n_levels:
             raise BitstreamError("the header is damaged: its numbers do not fit its codebooks")
-
-    def _blocks(
-        self,
-        header: bitstream.Header,
-        channels: list[bytes],
-        damages: list[bitstream.Damage],
-        settings: DecodeSettings,
-    ) -> Iterator[FloatArray]:
-        streams = []
-        for channel, codes in enumerate(channels):
-            lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
-            for damage in damages:
-                if damage.channel == channel:
-                    lost[damage.packet * header.packet_groups : (damage.packet + 1) * header.packet_groups] = True
-            streams.append(self._channel_blocks(header, codes, lost, channel, settings))
-        n_left = header.n_samples
-        for blocks in zip(*streams, strict=True):
-            block = np.stack(blocks)[:, :n_left]
-            n_left -= block.shape[1]
-            yield block
-
-    @torch.inference_mode()
-    def _channel_blocks(
-        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
-    ) -> Iterator[FloatArray]:
-        """Waveform of one channel, shape [n] a block; the last block has the last hop whole."""
-        hop_samples, group_frames = header.hop_samples, header.group_frames
-        mels = self._mels(header, codes, lost, channel, settings)
-        context = -(-self.vocoder.context_frames // group_frames) * group_frames
-        for i, window in enumerate(windows(mels, self._segment_groups * group_frames, context)):
-            first_group = i * self._segment_groups - window.n_before // group_frames
-            mel = window.data.T[None].to(self.device)
-            n_bins = self.config.mel.n_fft // 2 + 1
-            phase = self._random(torch.rand, (PHASE, settings.seed, channel), first_group, mel.shape[1], n_bins)
-            waveform = self.vocoder(mel, 2 * torch.pi * phase)[0]
-            start = window.n_before * hop_samples
-            yield waveform[start : start + window.n_kept * hop_samples].cpu().numpy()
-
-    def _mels(
-        self, header: bitstream.Header, codes: bytes, lost: Tensor, channel: int, settings: DecodeSettings
-    ) -> Iterator[Tensor]:
-        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has.
-
-        ``lost`` [G] marks the groups that are concealed.
-        """
-        group_frames, n_levels = header.group_frames, header.n_levels
-        group_bytes = group_frames * n_levels
-        n_groups = -(-len(codes) // group_bytes)
-        padded = np.frombuffer(codes.ljust(n_groups * group_bytes, b"\0"), np.uint8)
-        # [G, L, P] in the stream, [P, L, G] for windows over groups
-        all_codes = torch.from_numpy(padded.copy()).view(n_groups, n_levels, group_frames).permute(2, 1, 0)
-        order = torch.arange(n_groups * group_bytes).view(n_groups, n_levels, group_frames)
-        # What is lost tells networks nothing: its latents are zeros. [P, G]
-        all_valid = (order < len(codes)).sum(dim=1).T * ~lost
-        signal = torch.cat([all_codes.flatten(0, 1), all_valid, lost[None]]).to(torch.int16)
-        n_left = header.n_frames
-        for i, window in enumerate(windows([signal], self._segment_groups, self._context_groups)):
-            parts = window.data.split([group_frames * n_levels, group_frames, 1])
-            window_codes = parts[0].view(group_frames, n_levels, -1).permute(2, 0, 1)
-            window_valid = parts[1].T
-            coarse = self.mel_codec.decode(
-                window_codes[None].to(self.device, torch.uint8), window_valid[None].to(self.device)
-            )
-            bridge(coarse, parts[2][0].bool().repeat_interleave(group_frames))
-            first_group = i * self._segment_groups - window.n_before
-            mel = self._refine(coarse, n_levels, channel, first_group, settings)
-            start = window.n_before * group_frames
-            kept = mel[0, start : start + min(window.n_kept * group_frames, n_left)]
-            n_left -= len(kept)
-            yield self.vocoder.mel.expand(kept).T
-
-    def _refine(
-        self, coarse: Tensor, n_levels: int, channel: int, first_group: int, settings: DecodeSettings
-    ) -> Tensor:
-        if settings.nfe == 0:
-            return sharpen(coarse, self.config.contrast)
-        n_frames, n_bands = coarse.shape[1:]
-        noise = self._random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
-        mel = self.mel_codec.flow.sample(
-            coarse, n_levels, settings.temperature * noise, settings.solver, settings.nfe, settings.cfg
-        )
-        return sharpen(mel, self.config.contrast_at(settings.temperature))
-
-    def _random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
-        """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""
-        group_frames = self.config.latent.group_frames
-        groups = []
-        for group in range(first_group, first_group - (-n_frames // group_frames)):
-            seed = int(np.random.SeedSequence((*place, group)).generate_state(1, np.uint64)[0] >> 1)
-            generator = torch.Generator().manual_seed(seed)  # on the CPU, so that all devices draw the same
-            groups.append(draw(group_frames, n_values, generator=generator))
-        return torch.cat(groups)[None, :n_frames].to(self.device)

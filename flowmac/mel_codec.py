@@ -40,12 +40,18 @@ class MelCodec(nn.Module):
         codes = self.quantizer.encode(latents.flatten(0, 1), n_levels, self.config.latent.beam_width)
         return codes.unflatten(0, latents.shape[:2])
 
-    def decode(self, codes: Tensor, n_valid: Tensor | None = None) -> Tensor:
-        """Codes [B, G, P, L], of which the first ``n_valid`` [B, G, P] count, to the coarse mel [B, G * P, M]."""
+    def decode(self, codes: Tensor, n_valid: Tensor | None = None, n_levels: Tensor | None = None) -> Tensor:
+        """Codes [B, G, P, L] to the coarse mel [B, G * P, M].
+
+        Args:
+            codes: uint8.
+            n_valid: how many levels of each vector count, [B, G, P]; None if all do.
+            n_levels: how many each group was coded with, [B, G]; None if with L.
+        """
         flat_valid = None if n_valid is None else n_valid.flatten(0, 1)
-        latents = self.quantizer.decode(codes.flatten(0, 1), flat_valid)
-        latents = self.quantizer.restore(latents, codes.shape[-1])
-        return self.autoencoder.decode(latents.unflatten(0, codes.shape[:2]))
+        latents = self.quantizer.decode(codes.flatten(0, 1), flat_valid).unflatten(0, codes.shape[:2])
+        latents = self.quantizer.restore(latents, codes.shape[-1] if n_levels is None else n_levels)
+        return self.autoencoder.decode(latents)
 
     def codebooks_id(self) -> bytes:
         """Identity of all that gives codes their meaning: mel, what the autoencoder has of the data, and codebooks.

@@ -7,6 +7,8 @@ Letters: N groups, P positions (vectors a group), D coefficients a vector, L lev
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -57,19 +59,37 @@ class ResidualVectorQuantizer(nn.Module):
         Beam search: of all choices so far, each level keeps the ``beam_width`` with the smallest residuals; with 1 it
         is the usual greedy choice.
         """
-        return torch.cat([self._search(chunk, n_levels, beam_width) for chunk in _chunks(latents)])
+        return self._chunked(latents, n_levels, beam_width)[-1][0]
 
-    def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
+    def encode_each(self, latents: Tensor, n_levels: int, beam_width: int) -> tuple[Tensor, Tensor]:
+        """As `encode` for each number of levels l from 1 to ``n_levels``, in one search.
+
+        Returns:
+            Codes [N, n_levels, P, n_levels], of which the first l count at index l - 1, and squared errors of their
+            groups, [N, n_levels].
+        """
+        found = self._chunked(latents, n_levels, beam_width)
+        codes = [nn.functional.pad(paths, (0, n_levels - paths.shape[-1])) for paths, _ in found]
+        return torch.stack(codes, dim=1), torch.stack([errors.sum(-1) for _, errors in found], dim=1)
+
+    def _chunked(self, latents: Tensor, n_levels: int, beam_width: int) -> list[tuple[Tensor, Tensor]]:
+        chunks = [self._search(chunk, n_levels, beam_width) for chunk in _chunks(latents)]
+        return [
+            (torch.cat([c for c, _ in level]), torch.cat([e for _, e in level])) for level in zip(*chunks, strict=True)
+        ]
+
+    def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """For 1 to ``n_levels`` levels l: the best codes [N, P, l], uint8, and their squared errors [N, P]."""
         residuals = latents[:, :, None]  # [N, P, W, D], W = 1 path so far
         paths = torch.zeros(*residuals.shape[:3], 0, dtype=torch.long, device=latents.device)
         for level in range(n_levels):
             distances = self._distances(residuals, level)
             n_kept = 1 if level == n_levels - 1 else min(beam_width, distances[0, 0].numel())
-            _, best = distances.flatten(2).topk(n_kept, dim=-1, largest=False)
+            errors, best = distances.flatten(2).topk(n_kept, dim=-1, largest=False)
             parents, entries = best // N_ENTRIES, best % N_ENTRIES
             residuals = _take(residuals, parents) - self._look_up(level, entries)
             paths = torch.cat([_take(paths, parents), entries[..., None]], dim=-1)
-        return paths[:, :, 0].to(torch.uint8)
+            yield paths[:, :, 0].to(torch.uint8), errors[:, :, 0]
 
     def _distances(self, residuals: Tensor, level: int) -> Tensor:
         """Squared distances [N, P, W, K] of residuals [N, P, W, D] to the entries of a level."""
@@ -122,11 +142,11 @@ class ResidualVectorQuantizer(nn.Module):
         entries.copy_(torch.where(dead[..., None], random, entries))
         usage.copy_(torch.where(dead, REVIVED_SHARE * mean_usage, usage))
 
-    def restore(self, quantised: Tensor, n_levels: int) -> Tensor:
+    def restore(self, quantised: Tensor, n_levels: int | Tensor) -> Tensor:
         """Quantised latents [..., P, D] with the spread of latents before quantisation.
 
-        Means of clusters vary less than what they stand for, which sounds dull: details come back at the right strength
-        at a small cost in mean square error.
+        Those of ``n_levels`` levels, in each group if it is a tensor [...]. Means of clusters vary less than what they
+        stand for, which sounds dull: details come back at the right strength at a small cost in mean square error.
         """
         return quantised * self.gain[n_levels]
 

@@ -8,6 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from flowmac.config import CONTEXT_FRAMES
+
+#: Frames that are coded at a time, with `CONTEXT_FRAMES` on either side that the networks see besides. They are fixed,
+#: so that the result does not depend on how much memory there is. Both are cut in whole groups.
+SEGMENT_FRAMES = 2048
+
+
+def segment_groups(group_frames: int) -> int:
+    """Groups that are coded at a time."""
+    return max(1, SEGMENT_FRAMES // group_frames)
+
+
+def context_groups(group_frames: int) -> int:
+    """Groups on either side of a segment that the networks see besides."""
+    return -(-CONTEXT_FRAMES // group_frames)
+
 
 @dataclass(frozen=True)
 class Window:

@@ -19,6 +19,9 @@ class FlowMACSettings(CodecSettings):
 
     ``nfe`` counts network evaluations of the solver (0 leaves the flow out), ``cfg`` is the strength of guidance (1 is
     none), ``temperature`` scales the noise, ``seed`` draws it.
+
+    Of the encoder: ``beam`` paths of its search and ``refine`` rounds of choosing codes anew (both cost time); with
+    ``adaptive`` groups share the rate, which is then a mean; with ``entropy`` the codes take fewer bits than the rate.
     """
 
     weights: str = "lc"
@@ -28,6 +31,10 @@ class FlowMACSettings(CodecSettings):
     solver: str = "euler"
     seed: int = pydantic.Field(default=0, ge=0, lt=2**63)
     temperature: float | None = pydantic.Field(default=None, ge=0)
+    beam: int | None = pydantic.Field(default=None, ge=1, le=1024)
+    refine: int = pydantic.Field(default=0, ge=0, le=100)
+    adaptive: bool = False
+    entropy: bool = False
 
 
 class FlowMAC(CodecAdapter):
@@ -43,10 +50,10 @@ class FlowMAC(CodecAdapter):
     def __init__(self, settings: FlowMACSettings) -> None:
         super().__init__(settings)
         self._codec = _load(settings.weights)
-        self._codec.n_levels(settings.kbps)  # raises for a rate that these weights do not have
         self._defaults = self._codec.config.decode
-        chosen = settings.model_dump(exclude_none=True)
-        self.settings = FlowMACSettings.model_validate(self._defaults.model_dump() | chosen)
+        defaults = self._defaults.model_dump() | {"beam": self._codec.config.latent.beam_width}
+        self.settings = FlowMACSettings.model_validate(defaults | settings.model_dump(exclude_none=True))
+        self._codec.encode_settings(**self._encode_settings())  # raises for what the encoder will not do
         self._codec.decode_settings(**self._decode_settings())  # raises for what the decoder will not take
 
     @property
@@ -58,15 +65,18 @@ class FlowMAC(CodecAdapter):
             parts.append(f"CFG {settings.cfg:g}")
         if settings.temperature != self._defaults.temperature:
             parts.append(f"temperature {settings.temperature:g}")
-        for key in ("solver", "seed", "weights"):
+        if settings.beam != self._codec.config.latent.beam_width:
+            parts.append(f"beam {settings.beam}")
+        for key in ("refine", "solver", "seed", "weights"):
             value = getattr(settings, key)
             if value != FlowMACSettings.model_fields[key].default:
                 parts.append(f"{key} {value}")
+        parts += [key for key in ("adaptive", "entropy") if getattr(settings, key)]
         return ", ".join(parts)
 
     @property
     def nominal_kbps(self) -> float:
-        """Rate of the codes."""
+        """Rate of the codes, before any entropy coding."""
         return self.settings.kbps
 
     @property
@@ -81,18 +91,21 @@ class FlowMAC(CodecAdapter):
 
     def encode(self, waveform: Waveform) -> bytes:
         """A .fmac stream."""
-        return self._codec.encode(waveform, kbps=self.settings.kbps)
+        return self._codec.encode(waveform, **self._encode_settings())
 
     def decode(self, data: bytes) -> Waveform:
         """The recording at the codec's own rate."""
         return self._codec.decode(data, **self._decode_settings())
+
+    def _encode_settings(self) -> dict[str, Any]:
+        return self.settings.model_dump(include={"kbps", "beam", "refine", "adaptive", "entropy"})
 
     def _decode_settings(self) -> dict[str, Any]:
         return self.settings.model_dump(include={"nfe", "cfg", "solver", "seed", "temperature"})
 
     def payload_bits(self, data: bytes) -> int:
         """Bits of the codes."""
-        from flowmac.bitstream import payload_bits
+        from flowmac.packets import payload_bits
 
         return payload_bits(data)
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform
-from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
+from flowmac.checkpoint import CODEC_FILE, ENTROPY_FILE, VOCODER_FILE, save_config, save_weights
 from flowmac.codec import Codec
 from flowmac.config import AttentionConfig, BigVGANConfig, CodecConfig, FlowConfig, LatentConfig, SpectralConfig
 from flowmac.mel_codec import MelCodec
 from flowmac.training.codec_trainer import fit
 from flowmac.training.dataset import PackedAudio
+from flowmac.training.entropy_trainer import fit_entropy_model, random_codes
 from flowmac.vocoder.spectral import SpectralVocoder
 
 RATE_HZ = 24000
@@ -35,14 +36,36 @@ def make_sound(duration_s: float, seed: int = 0, n_channels: int = 1) -> npt.NDA
     return np.stack(channels).astype(np.float32)
 
 
+SMALL_CONFIG = CodecConfig(
+    name="small",
+    latent=LatentConfig(group_frames=8, vector_size=8, beam_width=2),
+    flow=FlowConfig(width=32, n_blocks=1),
+    vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=4),
+)
+
+
+def pack_sound() -> PackedAudio:
+    sound, silence = make_sound(20.0)[0], np.zeros(4 * RATE_HZ, np.float32)
+    samples = np.round(32767 * np.concatenate([sound, silence])).astype(np.int16)
+    return PackedAudio(samples, np.array([0, len(sound), len(samples)]))
+
+
+def make_model(folder: Path) -> None:
+    """A small codec of all parts in ``folder``."""
+    torch.manual_seed(0)
+    audio = pack_sound()
+    mel_codec = MelCodec(SMALL_CONFIG).eval()
+    fit(mel_codec, audio, n_segments=256, segment_frames=64)
+    torch.nn.init.normal_(mel_codec.flow.velocity.leave.weight, std=0.02)  # a flow that does something
+    save_config(SMALL_CONFIG, folder)
+    save_weights(mel_codec, folder / CODEC_FILE)
+    save_weights(SpectralVocoder(SMALL_CONFIG.mel, SMALL_CONFIG.vocoder), folder / VOCODER_FILE)
+    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256)).save(folder / ENTROPY_FILE)
+
+
 @pytest.fixture(scope="session")
 def small_config() -> CodecConfig:
-    return CodecConfig(
-        name="small",
-        latent=LatentConfig(group_frames=8, vector_size=8, beam_width=2),
-        flow=FlowConfig(width=32, n_blocks=1),
-        vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=4),
-    )
+    return SMALL_CONFIG
 
 
 @pytest.fixture(scope="session")
@@ -67,23 +90,13 @@ def small_paper_config() -> CodecConfig:
 
 @pytest.fixture(scope="session")
 def packed_sound() -> PackedAudio:
-    sound, silence = make_sound(20.0)[0], np.zeros(4 * RATE_HZ, np.float32)
-    samples = np.round(32767 * np.concatenate([sound, silence])).astype(np.int16)
-    return PackedAudio(samples, np.array([0, len(sound), len(samples)]))
+    return pack_sound()
 
 
 @pytest.fixture(scope="session")
-def model_folder(
-    tmp_path_factory: pytest.TempPathFactory, small_config: CodecConfig, packed_sound: PackedAudio
-) -> Path:
-    torch.manual_seed(0)
-    mel_codec = MelCodec(small_config)
-    fit(mel_codec, packed_sound, n_segments=256, segment_frames=64)
-    torch.nn.init.normal_(mel_codec.flow.velocity.leave.weight, std=0.02)  # a flow that does something
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    save_config(small_config, folder)
-    save_weights(mel_codec, folder / CODEC_FILE)
-    save_weights(SpectralVocoder(small_config.mel, small_config.vocoder), folder / VOCODER_FILE)
+    make_model(folder)
     return folder
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import flowmac
-from flowmac import bitstream
+from flowmac import bitstream, packets
 from flowmac.audio import Waveform
-from flowmac.codec import SEGMENT_FRAMES, Codec
+from flowmac.codec import Codec
+from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, SettingError
+from flowmac.payload import unpack_groups
+from flowmac.streaming import SEGMENT_FRAMES
+from flowmac.synthesis import Synthesis
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
 
@@ -32,8 +37,8 @@ def test_every_rate_is_exact(codec: Codec, sound: Waveform, level: int) -> None:
     data = codec.encode(sound, kbps=0.375 * level)
     header = bitstream.parse_header(data)
     assert header.n_levels == level
-    assert header.payload_bits == 8 * level * -(-sound.n_samples // 512)
-    assert header.payload_bits / sound.duration_s == pytest.approx(375 * level, rel=0.005)
+    assert packets.payload_bits(data) == 8 * level * -(-sound.n_samples // 512)
+    assert packets.payload_bits(data) / sound.duration_s == pytest.approx(375 * level, rel=0.005)
 
 
 def test_more_levels_are_nearer(codec: Codec, sound: Waveform) -> None:
@@ -73,11 +78,14 @@ def test_a_fresh_process_decodes_to_the_same_samples(
     assert np.abs(np.load(target) - here).max() < 1e-4  # thread counts may differ in the last bits
 
 
-def test_blocks_and_whole_give_the_same_bytes(codec: Codec) -> None:
+@pytest.mark.parametrize("options", [{}, {"refine": 1}, {"adaptive": True, "entropy": True}])
+def test_blocks_and_whole_give_the_same_bytes(codec: Codec, options: dict[str, Any]) -> None:
     sound = make_sound(50.0)  # more than one segment
     assert sound.shape[1] > SEGMENT_FRAMES * 512
     blocks = [sound[:, i : i + 7777] for i in range(0, sound.shape[1], 7777)]
-    assert codec.encode_blocks(blocks) == codec.encode(Waveform(sound, RATE_HZ))
+    assert codec.encode_blocks(blocks, codec.encode_settings(1.5, **options)) == codec.encode(
+        Waveform(sound, RATE_HZ), 1.5, **options
+    )
 
 
 def test_segments_join_without_a_seam(codec: Codec) -> None:
@@ -87,24 +95,98 @@ def test_segments_join_without_a_seam(codec: Codec) -> None:
     blocks = list(codec.decode_blocks(data, codec.decode_settings(nfe=0)))
     assert len(blocks) > 1
     joined = np.concatenate(blocks, axis=1)
-    header, channels = bitstream.unpack(data)
-    lost = torch.zeros(-(-header.n_frames // header.group_frames), dtype=torch.bool)
-    mel = list(codec._mels(header, channels[0], lost, 0, codec.decode_settings(nfe=0)))
+    header, (bodies,) = packets.unpack(data)
+    synthesis = Synthesis(codec.config, codec.mel_codec, codec.vocoder)
+    mel = list(synthesis.mels(header, unpack_groups(header, bodies, None), 0, codec.decode_settings(nfe=0)))
     whole_mel = torch.cat(mel, dim=1).T[None]
-    phase = codec._random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
+    phase = synthesis.random(torch.rand, (1, 0, 0), 0, whole_mel.shape[1], 1025)
     with torch.inference_mode():
         whole = codec.vocoder(whole_mel, 2 * torch.pi * phase)[0, : sound.shape[1]].numpy()
     assert np.abs(joined[0] - whole).max() < 1e-4
 
 
-def test_channels_are_coded_apart(codec: Codec) -> None:
+@pytest.mark.parametrize("options", [{}, {"refine": 1}, {"entropy": True}])
+def test_channels_are_coded_apart(codec: Codec, options: dict[str, Any]) -> None:
+    stereo = make_sound(2.0, n_channels=2)
+    streams = [codec.encode(Waveform(samples, RATE_HZ), **options) for samples in (stereo, stereo[:1], stereo[1:])]
+    both, first, second = (packets.unpack(stream)[1] for stream in streams)
+    assert both == first + second
+
+
+def test_each_channel_is_decoded_as_if_alone(codec: Codec) -> None:
     stereo = make_sound(2.0, n_channels=2)
     data = codec.encode(Waveform(stereo, RATE_HZ))
     mono = codec.encode(Waveform(stereo[:1], RATE_HZ))
-    assert bitstream.payload_bits(data) == 2 * bitstream.payload_bits(mono)
+    assert packets.payload_bits(data) == 2 * packets.payload_bits(mono)
     decoded = codec.decode(data)
     assert decoded.n_channels == 2
     assert np.allclose(decoded.samples[0], codec.decode(mono).samples[0], atol=1e-4)
+
+
+def test_batches_of_any_composition_agree(codec: Codec) -> None:
+    """Latents, coarse mel and flow of several sounds at once and of each alone."""
+    mel_codec = codec.mel_codec
+    sounds = torch.from_numpy(make_sound(3.0, seed=4, n_channels=3))
+    mel = codec.vocoder.mel.compress(codec.vocoder.mel(sounds)[:, :136])
+    noise = torch.randn(mel.shape, generator=torch.Generator().manual_seed(0))
+    euler = codec.decode_settings().solver
+
+    def decode(rows: slice) -> torch.Tensor:
+        coarse = mel_codec.decode(mel_codec.encode(mel[rows], 8))
+        return mel_codec.flow.sample(coarse, 8, noise[rows], euler, nfe=4, cfg=1.5)
+
+    alone = torch.cat([decode(slice(i, i + 1)) for i in range(3)])
+    for rows in (slice(0, 3), slice(0, 2), slice(1, 3)):
+        torch.testing.assert_close(decode(rows), alone[rows], rtol=0, atol=1e-4)
+
+
+def test_entropy_coding_changes_nothing_but_the_size(codec: Codec, sound: Waveform) -> None:
+    plain, coded = codec.encode(sound), codec.encode(sound, entropy=True)
+    assert np.array_equal(codec.decode(plain).samples, codec.decode(coded).samples)
+    assert packets.payload_bits(coded) < packets.payload_bits(plain)
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("level", [2, 4, 8])
+def test_levels_by_need_keep_the_mean_rate_and_lower_the_error(
+    codec: Codec, sound: Waveform, level: int, entropy: bool
+) -> None:
+    quiet_part = np.concatenate([sound.samples, 0.01 * sound.samples[:, ::-1]], axis=1)
+    waveform = Waveform(quiet_part, RATE_HZ)
+    data = codec.encode(waveform, 0.375 * level, adaptive=True, entropy=entropy)
+    plain = codec.encode(waveform, 0.375 * level)
+    step_bits = 8 * codec.config.latent.group_frames
+    assert packets.payload_bits(data) <= (1.001 if entropy else 1) * packets.payload_bits(plain)
+    if level < 8:  # with all levels in use there is none to give to the loud
+        assert packets.payload_bits(data) > packets.payload_bits(plain) - 2 * step_bits - entropy * 0.01 * len(data) * 8
+        assert latent_error(codec, waveform, data) < latent_error(codec, waveform, plain)
+
+
+def latent_error(codec: Codec, waveform: Waveform, data: bytes) -> float:
+    header, (bodies,) = packets.unpack(data)
+    codes = unpack_groups(header, bodies, codec.entropy_model)
+    mel = codec.vocoder.mel.compress(codec.vocoder.mel(torch.from_numpy(waveform.samples)))
+    n_groups = mel.shape[1] // 8  # whole ones
+    latents = codec.mel_codec.autoencoder.encode(mel[:, : 8 * n_groups])[0]
+    ordered = torch.from_numpy(codes.codes).unflatten(1, (-1, 8)).transpose(1, 2)[:n_groups]
+    n_valid = torch.from_numpy(codes.n_levels)[:n_groups, None].expand(-1, 8)
+    return float((codec.mel_codec.quantizer.decode(ordered, n_valid) - latents).square().mean())
+
+
+def test_refinement_is_an_affair_of_the_encoder(codec: Codec, sound: Waveform) -> None:
+    plain, refined = codec.encode(sound), codec.encode(sound, refine=2)
+    assert refined != plain
+    assert bitstream.parse_header(refined) == bitstream.parse_header(plain)
+    assert np.isfinite(codec.decode(refined).samples).all()
+
+
+def test_streams_with_options_need_the_same_entropy_model(codec: Codec, sound: Waveform) -> None:
+    data = codec.encode(sound, entropy=True)
+    assert codec.entropy_model is not None
+    other = EntropyModel(codec.entropy_model.classes[::-1].copy(), codec.entropy_model.codes)
+    for model, words in ((None, "no entropy model"), (other, "decode it with the model that made it")):
+        with pytest.raises(BitstreamError, match=words):
+            Codec(codec.config, codec.mel_codec, codec.vocoder, "", model).decode(data)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 44100, 48000, 192000])
@@ -126,6 +208,13 @@ def test_guidance_and_solvers_change_the_result_and_count(codec: Codec, sound: W
 def test_bad_settings_say_what_is_possible(codec: Codec, sound: Waveform) -> None:
     with pytest.raises(SettingError, match=r"0\.375, 0\.75, "):
         codec.encode(sound, kbps=2.0)
+    with pytest.raises(SettingError, match=r"at least 0\.75"):
+        codec.encode(sound, kbps=0.375, adaptive=True)
+    for options in ({"beam": 0}, {"refine": -1}):
+        with pytest.raises(SettingError, match="beam must be"):
+            codec.encode(sound, **options)
+    with pytest.raises(SettingError, match="flowmac train entropy"):
+        Codec(codec.config, codec.mel_codec, codec.vocoder, "").encode(sound, entropy=True)
     data = codec.encode(sound)
     for wrong in ({"nfe": -1}, {"cfg": -0.5}, {"temperature": float("nan")}, {"solver": "rk5"}, {"seed": -1}):
         with pytest.raises(SettingError):
@@ -140,13 +229,13 @@ def test_six_channels_are_refused_with_advice(codec: Codec) -> None:
 
 
 def test_streams_of_other_codebooks_are_refused(codec: Codec, sound: Waveform) -> None:
-    header, channels = bitstream.unpack(codec.encode(sound))
+    header, channels = packets.unpack(codec.encode(sound))
     foreign = bitstream.Header(**{**header.__dict__, "codebooks_id": b"xyz"})
     with pytest.raises(BitstreamError, match="78797a"):
-        codec.decode(bitstream.pack(foreign, channels))
-    forged = bitstream.Header(**{**header.__dict__, "group_frames": 4})
+        codec.decode(packets.pack(foreign, channels))
+    forged = bitstream.Header(**{**header.__dict__, "group_frames": 4, "packet_groups": 12})
     with pytest.raises(BitstreamError, match="do not fit"):
-        codec.decode(bitstream.pack(forged, channels))
+        codec.decode(packets.pack(forged, channels))
 
 
 def test_silence_stays_quiet(codec: Codec) -> None:

@@ -1,10 +1,7 @@
-"""Damaged streams: what is lost is confined, bridged and reported; no mutation does worse than an error."""
+"""Damaged streams: what is lost is confined, bridged and reported."""
 
 from __future__ import annotations
 
-import contextlib
-import random
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +11,12 @@ from typer.testing import CliRunner
 
 from flowmac import bitstream
 from flowmac.audio import Waveform
-from flowmac.bitstream import HEADER_BYTES, Damage, salvage
+from flowmac.bitstream import HEADER_BYTES
 from flowmac.codec import Codec
 from flowmac.concealment import FADE_FRAMES, bridge
 from flowmac.errors import BitstreamError
+from flowmac.packets import Damage, plain_bytes, salvage
 from tests.flowmac.conftest import RATE_HZ, make_sound
-
-#: Five times as many take half a minute.
-N_MUTATIONS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +27,7 @@ def stream(codec: Codec) -> bytes:
 def damaged(stream: bytes, packet: int) -> bytes:
     """``stream`` with a changed byte in a packet."""
     header = bitstream.parse_header(stream)
-    place = HEADER_BYTES + packet * (header.packet_bytes + 4) + 5
+    place = HEADER_BYTES + packet * (plain_bytes(header, 0) + 4) + 5
     return stream[:place] + bytes([stream[place] ^ 0x55]) + stream[place + 1 :]
 
 
@@ -103,60 +98,3 @@ def test_command_says_what_it_conceals(tmp_path: Path) -> None:
     done = runner.invoke(full_app(), ["decode", str(source), str(tmp_path / "b.wav"), "--conceal"])
     assert done.exit_code == 0
     assert "packet 2 of channel 1 is damaged: concealed from 1.02 to 2.05 s" in done.stderr
-
-
-def mutations(stream: bytes, other: bytes, n: int) -> list[bytes]:
-    """Flipped, cut, spliced and lengthened streams, and such with forged lengths under a valid checksum."""
-    draw = random.Random(5)
-    result = []
-    for i in range(n):
-        data = bytearray(stream)
-        kind = i % 5
-        if kind == 0:
-            for _ in range(draw.randint(1, 20)):
-                data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-        elif kind == 1:
-            del data[draw.randrange(len(data)) :]
-        elif kind == 2:
-            cut = draw.randrange(len(data))
-            data[cut:] = other[draw.randrange(len(other)) :]
-        elif kind == 3:
-            place = draw.randrange(len(data))
-            data[place:place] = draw.randbytes(draw.randint(1, 50))
-        else:
-            header = bitstream.parse_header(stream)
-            fields = {"n_samples": draw.randrange(2**32), "n_channels": draw.randrange(256)}
-            chosen = {name: value for name, value in fields.items() if draw.random() < 0.7}
-            data[:HEADER_BYTES] = type(header)(**{**vars(header), **chosen}).to_bytes()
-        result.append(bytes(data))
-    return result
-
-
-@pytest.mark.slow
-def test_mutated_streams_give_errors_or_audio(codec: Codec, stream: bytes) -> None:
-    """All are read strictly and salvaged; a share of what can be salvaged is decoded too."""
-    other = codec.encode(Waveform(make_sound(2.0), RATE_HZ), kbps=1.5)
-    longest_s = 0.0
-    n_refused = n_salvaged = n_decoded = 0
-    for mutated in mutations(stream, other, N_MUTATIONS):
-        start = time.process_time()
-        try:
-            bitstream.unpack(mutated)
-            assert mutated == stream, "a mutation passed for a whole stream"
-        except BitstreamError:
-            n_refused += 1
-        try:
-            header, channels, _ = salvage(mutated)
-        except BitstreamError:
-            pass
-        else:
-            n_salvaged += 1
-            assert sum(map(len, channels)) <= 2 * len(mutated)
-            if n_salvaged % 2000 == 0 and header.n_channels <= 2:
-                n_decoded += 1
-                with contextlib.suppress(BitstreamError):
-                    assert codec.decode(mutated, conceal=True).n_samples == header.n_samples
-        longest_s = max(longest_s, time.process_time() - start)
-    assert n_refused > 0.9 * N_MUTATIONS
-    assert n_decoded > 1
-    assert longest_s < 5

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowmac import bitstream
-from flowmac import codec as codec_module
+from flowmac import bitstream, packets, streaming
 from flowmac.audio import Waveform
 from flowmac.codec import Codec
 from flowmac.config import CONTEXT_FRAMES, CodecConfig, LatentConfig, MelConfig, read_config, shipped_or_path
@@ -92,16 +91,27 @@ def test_stream_has_a_packet_a_second_and_the_exact_rate(frame_codec: Codec) -> 
     data = frame_codec.encode(Waveform(make_sound(512 * 470 / RATE_HZ), RATE_HZ))
     header = bitstream.parse_header(data)
     assert (header.group_frames, header.packet_groups) == (1, 48)
-    assert header.payload_bits == 64 * 470
+    assert packets.payload_bits(data) == 64 * 470
+
+
+def test_frames_can_share_levels_out(frame_codec: Codec) -> None:
+    data = frame_codec.encode(Waveform(make_sound(3.0), RATE_HZ), 1.5, adaptive=True)
+    assert packets.payload_bits(data) <= 32 * 141
+    assert np.isfinite(frame_codec.decode(data).samples).all()
+
+
+def test_refinement_needs_a_transform(frame_codec: Codec) -> None:
+    with pytest.raises(SettingError, match="group transform"):
+        frame_codec.encode(Waveform(make_sound(1.0), RATE_HZ), refine=1)
 
 
 def test_segments_join_without_a_seam(frame_codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Waveform(make_sound(100.0), RATE_HZ)  # more than two segments
-    n_segments = sound.n_samples / 512 / codec_module.SEGMENT_FRAMES
+    n_segments = sound.n_samples / 512 / streaming.SEGMENT_FRAMES
     assert n_segments > 2
     data = frame_codec.encode(sound)
     in_segments = [frame_codec.decode(data, nfe=nfe, seed=1).samples for nfe in (0, 1)]
-    monkeypatch.setattr(codec_module, "SEGMENT_FRAMES", 10_000)
+    monkeypatch.setattr(streaming, "SEGMENT_FRAMES", 10_000)
     codes, whole_codes = (np.frombuffer(stream, np.uint8) for stream in (data, frame_codec.encode(sound)))
     assert (codes != whole_codes).mean() < 1e-3  # rounding may decide between two entries that are equally near
     for nfe, samples in enumerate(in_segments):
@@ -113,7 +123,7 @@ def test_segments_join_without_a_seam(frame_codec: Codec, monkeypatch: pytest.Mo
 def test_a_lost_packet_changes_nothing_far_from_it(frame_codec: Codec) -> None:
     data = frame_codec.encode(Waveform(make_sound(10.0), RATE_HZ))
     header = bitstream.parse_header(data)
-    place = bitstream.HEADER_BYTES + 5 * (header.packet_bytes + 4)
+    place = bitstream.HEADER_BYTES + 5 * (packets.plain_bytes(header, 0) + 4)
     damaged = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
     whole, concealed = frame_codec.decode(data), frame_codec.decode(damaged, conceal=True)
     differs = np.abs(whole.samples - concealed.samples)[0] > 1e-4

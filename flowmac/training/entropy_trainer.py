@@ -1,0 +1,105 @@
+"""Fitting of the entropy model: classes of groups and the statistics of codes in each, see `flowmac.entropy`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from flowmac.checkpoint import CODEC_FILE, ENTROPY_FILE, load_weights, read_model_config
+from flowmac.entropy import N_ENTRIES, TOTAL_FREQUENCY, Codes, EntropyModel
+from flowmac.mel import MelSpectrogram
+from flowmac.mel_codec import MelCodec
+from flowmac.training.dataset import PackedAudio, RandomSegments, pack
+
+logger = logging.getLogger(__name__)
+
+#: Of 8, 16 and 32 classes, 8 save most on recordings that they were not fitted to.
+N_CLASSES = 8
+N_ROUNDS = 12
+
+#: Observations that the statistics over all classes are worth in each class.
+PRIOR_COUNT = 200.0
+
+FIT_SEED = 2
+SEGMENT_GROUPS = 16
+BATCH_SEGMENTS = 8
+CACHE = Path("runs/cache")
+
+
+def train_entropy(folder: Path, data: Path, n_segments: int) -> None:
+    """Fit an entropy model to the codes of a model folder's codec, and write it beside the codec.
+
+    Args:
+        folder: of the model.
+        data: manifest or folder of recordings; its training split is used.
+        n_segments: random segments of 16 groups.
+
+    Raises:
+        CheckpointError: the codec's weights are missing or damaged.
+        SettingError: there are no recordings.
+    """
+    codec = MelCodec(read_model_config(folder))
+    load_weights(codec, folder / CODEC_FILE)
+    codec.eval()
+    mel = codec.config.mel
+    codes, activity = random_codes(codec, pack(data, "train", mel.sample_rate_hz, CACHE), n_segments)
+    model = fit_entropy_model(codes, activity)
+    model.save(folder / ENTROPY_FILE)
+
+
+@torch.inference_mode()
+def random_codes(codec: MelCodec, audio: PackedAudio, n_segments: int) -> tuple[Codes, npt.NDArray[np.float32]]:
+    """Codes of random segments' groups [N, I] and how much goes on in each, [N]."""
+    mel = MelSpectrogram(codec.config.mel)
+    latent = codec.config.latent
+    n_samples = SEGMENT_GROUPS * latent.group_frames * mel.config.hop_samples
+    segments = RandomSegments(audio, n_samples, n_segments, FIT_SEED)
+    codes, activity = [], []
+    for first in range(0, n_segments, BATCH_SEGMENTS):
+        batch = torch.stack([segments[i] for i in range(first, min(first + BATCH_SEGMENTS, n_segments))])
+        compressed = mel.compress(mel(batch))
+        codes.append(codec.encode(compressed, latent.n_levels).transpose(2, 3).flatten(2).flatten(0, 1))
+        activity.append(codec.autoencoder.encode(compressed).abs().log1p().mean(dim=(2, 3)).flatten())
+    return torch.cat(codes).numpy(), torch.cat(activity).numpy()
+
+
+def fit_entropy_model(codes: Codes, activity: npt.NDArray[np.float32], n_classes: int = N_CLASSES) -> EntropyModel:
+    """Alternate between the classes of groups and the statistics in each class, as k-means does.
+
+    Args:
+        codes: of groups in the stream's order, [N, I].
+        activity: of each group, [N]; classes start as equal parts of its range.
+        n_classes: number of classes.
+    """
+    quantiles = np.quantile(activity, np.linspace(0, 1, n_classes + 1)[1:-1])
+    classes = np.digitize(activity, quantiles)
+    n_codes = np.array(codes.shape[1])
+    for _ in range(N_ROUNDS):
+        model = _statistics(codes, classes, n_classes)
+        bits = model.bits(codes, n_codes)
+        classes = bits.argmin(axis=1)
+        logger.info("%.2f bits a code", bits.min(axis=1).mean() / n_codes)
+    return _statistics(codes, classes, n_classes)
+
+
+def _statistics(codes: Codes, classes: npt.NDArray[np.int64], n_classes: int) -> EntropyModel:
+    counts = np.stack([_counts(codes[classes == k]) for k in range(n_classes)])
+    everything = counts.sum(axis=0) + 1
+    prior = everything / everything.sum(axis=-1, keepdims=True)
+    counts = counts + PRIOR_COUNT * prior
+    return EntropyModel(_frequencies(np.bincount(classes, minlength=n_classes) + 1.0), _frequencies(counts))
+
+
+def _counts(codes: Codes) -> npt.NDArray[np.int64]:
+    """How often each code [N, I] has each value: [I, 256]."""
+    cells = codes + N_ENTRIES * np.arange(codes.shape[1])
+    return np.bincount(cells.ravel(), minlength=N_ENTRIES * codes.shape[1]).reshape(-1, N_ENTRIES)
+
+
+def _frequencies(counts: npt.NDArray[np.floating]) -> npt.NDArray[np.uint16]:
+    shares = counts / counts.sum(axis=-1, keepdims=True)
+    return np.maximum(1, np.round(TOTAL_FREQUENCY * shares)).astype(np.uint16)

@@ -40,6 +40,9 @@ CLUSTER_SETTINGS = {
     # Replaces Dask's own choice, whose MALLOC_TRIM_THRESHOLD_ makes each large array a new mapping of memory: codecs
     # took three times as long as they do anywhere else.
     "distributed.nanny.pre-spawn-environ": thread_environment(),
+    # Dask looks at the stack of every worker a hundred times a second. Nobody reads what it finds, and its processor
+    # seconds, 2 % of a core, would be the codec's.
+    "distributed.worker.profile.enabled": False,
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 
-FORMATS = ("html", "pdf", "latex")
+FORMATS = ("html", "pdf", "latex", "markdown")
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +58,7 @@ def report(
             "--format",
             metavar="LIST",
             help="html; pdf: the page printed by Chromium; latex: a folder of figures (SVG, PDF), tables (CSV, LaTeX), "
-            "tidy data and a methods paragraph.",
+            "tidy data and a methods paragraph; markdown: the means of a sweep by category, or what changed.",
         ),
     ] = "html",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
@@ -78,7 +78,9 @@ def report(
             "comparison, --ratings alone for a listening test, or --ratings and the one run whose audio was graded"
         )
     if "latex" in chosen and len(given) == 2:
-        raise SettingError("figures and tables for LaTeX are not made of a comparison; choose html or pdf")
+        raise SettingError("figures and tables for LaTeX are not made of a comparison; choose html, pdf or markdown")
+    if "markdown" in chosen and ratings is not None:
+        raise SettingError("tables in Markdown are not made of ratings; choose html, pdf or latex")
     outputs = _outputs(output, chosen, force=force)
     console = Console(stderr=True)
     with console.status("report") as status:
@@ -104,8 +106,14 @@ def report(
 
 def _report(run: Path, options: Options, outputs: dict[str, Path], progress: Progress) -> None:
     """Write the report of one run in all forms."""
-    from reports import export, page
+    from reports import category_tables, export, page
 
+    if "markdown" in outputs:
+        progress("tables in Markdown")
+        text = category_tables.of_run(run, options.title or page.default_title(run))
+        outputs["markdown"].write_text(text, encoding="utf-8")
+        if len(outputs) == 1:
+            return
     report, heard = page.prepare(run, options, progress, with_audio=_has_page(outputs))
     _write(lambda: page.render(report, heard), lambda: export.paper_of(report, run), outputs, progress)
 
@@ -161,9 +169,13 @@ def _compare(before: Path, after: Path, title: str | None, outputs: dict[str, Pa
 
     progress("reading and comparing rows")
     found = comparison_page.compare_folders(before, after)
-    progress("writing the page")
-    _write_page(comparison_page.render(found, title), outputs, progress)
-    return markdown.summary(found).rstrip("\n")
+    if _has_page(outputs):
+        progress("writing the page")
+        _write_page(comparison_page.render(found, title), outputs, progress)
+    summary = markdown.summary(found)
+    if "markdown" in outputs:
+        outputs["markdown"].write_text(summary, encoding="utf-8")
+    return summary.rstrip("\n")
 
 
 def _write_page(html: str, outputs: dict[str, Path], progress: Progress) -> None:
@@ -197,7 +209,12 @@ def _outputs(output: Path, formats: list[str], *, force: bool) -> dict[str, Path
 
     if not output.absolute().parent.is_dir():
         raise SettingError(f"{output}: its folder does not exist; make it first")
-    names = {"html": output, "pdf": output.with_suffix(".pdf"), "latex": output.with_name(f"{output.stem}_paper")}
+    names = {
+        "html": output,
+        "pdf": output.with_suffix(".pdf"),
+        "latex": output.with_name(f"{output.stem}_paper"),
+        "markdown": output.with_suffix(".md"),
+    }
     outputs = {name: names[name] for name in formats}
     for path in outputs.values():
         if path.exists() and not force:

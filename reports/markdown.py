@@ -34,7 +34,7 @@ def summary(comparison: Comparison) -> str:
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:
-    before, after = (_text(name) for name in comparison.names)
+    before, after = (escaped(name) for name in comparison.names)
     yield f"### Codec comparison: {after} against {before}"
     yield ""
     yield headline(comparison)
@@ -63,8 +63,8 @@ def _row(change: Change) -> str:
     verdict = f"**{change.verdict}**" if change.verdict == "worse" else change.verdict
     sign = "+" if change.difference > 0 else ""
     cells = (
-        _text(change.label),
-        _text(metric.label) + (f" ({metric.direction})" if metric.direction else ""),
+        escaped(change.label),
+        escaped(metric.label) + (f" ({metric.direction})" if metric.direction else ""),
         metric.text(change.before),
         metric.text(change.after),
         f"{sign}{metric.text(change.difference)}{interval}",
@@ -84,10 +84,10 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         earlier, later = cost.kbps
         if abs(later - earlier) > 0.005 * earlier:
             percent = f"{100 * (later / earlier - 1):+.1f} %"
-            yield f"bit rate of {_text(cost.label)}: {earlier:.3f} to {later:.3f} kbit/s ({percent})"
+            yield f"bit rate of {escaped(cost.label)}: {earlier:.3f} to {later:.3f} kbit/s ({percent})"
     for cost in comparison.costs:
         if cost.n_failed[0] != cost.n_failed[1]:
-            yield f"failed clips of {_text(cost.label)}: {cost.n_failed[0]} before, {cost.n_failed[1]} now"
+            yield f"failed clips of {escaped(cost.label)}: {cost.n_failed[0]} before, {cost.n_failed[1]} now"
     n_few = comparison.count("too few clips", "nothing in common")
     if n_few:
         yield f"{count(n_few, 'mean')} not tested for lack of clips in common"
@@ -95,19 +95,20 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     if n_identical:
         yield f"{count(n_identical, 'mean')} identical, clip by clip"
     for label, reason in comparison.left_out_metrics:
-        yield f"{_text(label)} not compared: {_text(reason)}"
+        yield f"{escaped(label)} not compared: {escaped(reason)}"
     if comparison.changed_clips:
         n = len(comparison.changed_clips)
-        yield f"{count(n, 'clip')} left out, whose recordings differ: {_text(', '.join(comparison.changed_clips[:5]))}"
+        named = escaped(", ".join(comparison.changed_clips[:5]))
+        yield f"{count(n, 'clip')} left out, whose recordings differ: {named}"
     for n, which in ((comparison.clips_only_before, "earlier"), (comparison.clips_only_after, "later")):
         if n:
             yield f"{count(n, 'clip')} only in the {which} run"
     for labels, which in ((comparison.only_before, "earlier"), (comparison.only_after, "later")):
         if labels:
-            yield f"only in the {which} run: {_text(listed(labels))}"
+            yield f"only in the {which} run: {escaped(listed(labels))}"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that came from outside, so that it neither ends a cell nor becomes markup."""
     for letter in "\\`*_[]<>|":
         text = text.replace(letter, f"\\{letter}" if letter not in "<>" else {"<": "&lt;", ">": "&gt;"}[letter])

@@ -6,6 +6,7 @@ packets. The decoded length and the encoder's delay are in our own header instea
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,6 +16,7 @@ import pydantic
 from benchmarks.codecs.base import CodecAdapter, CodecSettings, refuse_rate
 from benchmarks.codecs.packets import PacketStream
 from flowmac.audio import FloatArray, Waveform
+from flowmac.errors import SettingError
 
 if TYPE_CHECKING:
     import av
@@ -24,8 +26,15 @@ _OPUS_DECODED_HZ = 48000
 _INT16_SCALE = 32768
 
 
+#: Step of Opus's constant rates: a byte more in each frame of 20 ms.
+_CBR_STEP_KBPS = 0.4
+
+
 class OpusSettings(CodecSettings):
-    """``kbps``: target rate. ``vbr``: False for constant bit rate. ``sample_rate_hz``: of the encoder's input."""
+    """``kbps``: target rate. ``vbr``: False for constant bit rate, then a multiple of 0.4.
+
+    ``sample_rate_hz``: of the encoder's input.
+    """
 
     kbps: float = pydantic.Field(ge=0.5, le=256)
     vbr: bool = True
@@ -47,6 +56,11 @@ class Opus(CodecAdapter):
     rates = "0.5 to 256; VBR does not go below about 4.6"
     settings_model = OpusSettings
     settings: OpusSettings
+
+    def __init__(self, settings: OpusSettings) -> None:
+        super().__init__(settings)
+        if not settings.vbr:
+            refuse_partial_bytes(settings.kbps)
 
     @property
     def label(self) -> str:
@@ -87,6 +101,22 @@ class Opus(CodecAdapter):
     def payload_bits(self, data: bytes) -> int:
         """Bits of all packets."""
         return PacketStream.from_bytes(data).payload_bits
+
+
+def refuse_partial_bytes(kbps: float) -> None:
+    """Opus rounds a constant rate to whole bytes a frame, and would measure something else than was asked for.
+
+    Raises:
+        SettingError: the rate is between two that there are.
+    """
+    n_bytes = kbps / _CBR_STEP_KBPS
+    if abs(n_bytes - round(n_bytes)) > 1e-6:
+        lower = math.floor(n_bytes)
+        nearest = " and ".join(f"{n * _CBR_STEP_KBPS:g}" for n in (lower, lower + 1))
+        raise SettingError(
+            f"constant rates of Opus are multiples of {_CBR_STEP_KBPS:g} kbit/s (whole bytes in 20 ms); the nearest to "
+            f"{kbps:g} are {nearest}"
+        )
 
 
 class _FFmpegCodec(CodecAdapter):

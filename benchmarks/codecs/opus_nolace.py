@@ -11,6 +11,7 @@ import numpy as np
 import pydantic
 
 from benchmarks.codecs.base import CodecAdapter, CodecSettings, UnavailableError
+from benchmarks.codecs.conventional import refuse_partial_bytes
 from benchmarks.codecs.packets import PacketStream
 from benchmarks.codecs.processes import run_program
 from flowmac.audio import Waveform
@@ -54,6 +55,8 @@ class OpusNoLACE(CodecAdapter):
 
     def __init__(self, settings: OpusNoLACESettings) -> None:
         super().__init__(settings)
+        if not settings.vbr:
+            refuse_partial_bytes(settings.kbps)
         self._node_modules = Path(settings.node_modules)
         if not (self._node_modules / PACKAGE / "index.js").is_file():
             raise UnavailableError(

@@ -91,6 +91,14 @@ def test_opus_payload_at_constant_rate_is_the_nominal_rate(speech: Waveform, kbp
     assert 8 * len(data) == opus.payload_bits(data) + 8 * (16 + 19)  # our header, and OpusHead
 
 
+def test_constant_rates_of_opus_have_whole_bytes() -> None:
+    """At 9 kbit/s each frame would get half a byte more, 2 % of the rate."""
+    with pytest.raises(SettingError, match=r"multiples of 0\.4 .* the nearest to 9 are 8\.8 and 9\.2"):
+        Opus(OpusSettings(kbps=9, vbr=False))
+    for kbps in (0.8, 9.2, 11.6, 255.6):
+        Opus(OpusSettings(kbps=kbps, vbr=False))
+
+
 def test_opus_is_repeatable_and_mixes_to_mono(speech: Waveform) -> None:
     opus = Opus(OpusSettings(kbps=12))
     stereo = Waveform(np.concatenate([speech.samples, -0.5 * speech.samples]), speech.sample_rate_hz)

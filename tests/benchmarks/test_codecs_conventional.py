@@ -97,6 +97,7 @@ def test_rate_delay_and_length(
 def test_constant_rates_are_within_1_percent(
     settings: Any, repository: Path, name: str, kbps: float, others: dict[str, bool]
 ) -> None:
+    """Over all recordings, and on each; MP3 is a little further off on short ones, as CODECS.md says."""
     folder = repository.parent / "shared" / "testset"
     if not folder.is_dir():
         pytest.skip("needs ../shared/testset")
@@ -106,8 +107,10 @@ def test_constant_rates_are_within_1_percent(
     except UnavailableError as error:
         pytest.skip(str(error))
     clips = [read_audio(path) for path in sorted(folder.glob("*.flac"))]
-    n_bits = sum(codec.payload_bits(codec.encode(clip)) or 0 for clip in clips)
-    assert n_bits / sum(clip.duration_s for clip in clips) / 1000 == pytest.approx(kbps, rel=0.01)
+    n_bits = np.array([codec.payload_bits(codec.encode(clip)) or 0 for clip in clips])
+    durations_s = np.array([clip.duration_s for clip in clips])
+    assert n_bits.sum() / durations_s.sum() / 1000 == pytest.approx(kbps, rel=0.01)
+    assert n_bits / durations_s / 1000 == pytest.approx(kbps, rel=0.012 if name == "mp3" else 0.01)
 
 
 @pytest.mark.parametrize("n_samples", [3, 479, 480, 24001])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.metrics.base import NOT_INSTALLED, measure, measure_all
 from benchmarks.metrics.pair import Pair
 from benchmarks.metrics.signal import LogMelDistance, SiSdr
-from flowmac.audio import Waveform
+from flowmac.audio import Waveform, read_audio
 from tests.benchmarks.conftest import make_metric
 
 from .conftest import babble
@@ -98,6 +99,29 @@ def test_score_falls_with_the_signal_to_noise_ratio(name: str, excerpt: Waveform
         assert (steps < 0).all()
     low, high = sorted((metric.worst, metric.best))
     assert all(low <= value <= high for value in values)
+
+
+@pytest.mark.slow
+@pytest.mark.testset
+@pytest.mark.parametrize("clip", ["speech_hu_f", "music_brahms_strings", "mixed_en_over_tabla", "env_birds"])
+def test_full_reference_scores_fall_on_real_recordings(clip: str, repository: Path) -> None:
+    folder = repository.parent / "shared" / "testset"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/testset")
+    whole = read_audio(folder / f"{clip}.flac")
+    reference = Waveform(whole.samples[:, : 4 * whole.sample_rate_hz], whole.sample_rate_hz)
+    category = "speech" if clip.startswith("speech") else "music"
+    classes = [METRICS.get(name) for name in NAMES if name not in SATURATED | NOT_OF_NOISE | WITHOUT_CEILING]
+    metrics = [kind() for kind in classes if kind.needs_reference and not kind.missing()]
+    values: dict[str, list[float]] = {}
+    for snr_db in (40, 25, 10):
+        for name, score in measure_all(metrics, reference, noisy(reference, snr_db), category).items():
+            if score.value is not None:
+                values.setdefault(name, []).append(score.value)
+    assert len(values) == len([metric for metric in metrics if category == "speech" or not metric.speech_only])
+    for metric in metrics:
+        steps = np.diff(values.get(metric.name, [])) * (1 if metric.higher_is_better() else -1)
+        assert (steps < 0).all(), (metric.name, values[metric.name])
 
 
 @pytest.mark.parametrize("name", NAMES)

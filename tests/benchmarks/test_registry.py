@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks.codecs.base import CodecAdapter
 from benchmarks.registry import Registry
+from benchmarks.results import read_rows
 from flowmac.errors import SettingError
 
 
@@ -129,27 +131,31 @@ def test_importing_the_registry_imports_no_other_package(site: Path) -> None:
     assert done.stdout == "done\n", done.stderr
 
 
-def example_files(repository: Path) -> dict[str, str]:
-    """The files of the example package in CODECS.md, by the path that stands before each block."""
-    text = (repository / "benchmarks" / "CODECS.md").read_text(encoding="utf-8")
+def example_files(document: Path, package: str) -> dict[str, str]:
+    """The files of an example package in a document, by the path that stands before each block."""
     files = {}
-    for part in text.split("\n`my_codec/")[1:]:
+    for part in document.read_text(encoding="utf-8").split(f"\n`{package}/")[1:]:
         path, _, rest = part.partition("`")
         block = rest.partition("```")[2].partition("```")[0]
         files[path] = block.partition("\n")[2]
     return files
 
 
-def test_the_documented_example_works_when_installed(repository: Path, tmp_path: Path) -> None:
-    files = example_files(repository)
-    assert set(files) == {"pyproject.toml", "my_codec.py"}
-    source = tmp_path / "my_codec"
+def install_example(document: Path, package: str, tmp_path: Path) -> Path:
+    """The example package of a document, installed by pip into a folder."""
+    files = example_files(document, package)
+    assert set(files) == {"pyproject.toml", f"{package}.py"}
+    source, target = tmp_path / package, tmp_path / "installed"
     source.mkdir()
     for name, text in files.items():
         (source / name).write_text(text)
-    target = tmp_path / "installed"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True, capture_output=True, text=True)
+    return target
+
+
+def test_the_documented_codec_works_when_installed(repository: Path, tmp_path: Path) -> None:
+    target = install_example(repository / "benchmarks" / "CODECS.md", "my_codec", tmp_path)
     program = f"""
 import sys, json
 sys.path.insert(0, {str(target)!r})
@@ -173,3 +179,26 @@ print(json.dumps([problems, encoder.label, encoder.payload_bits(data) / waveform
     assert label == "mu-law 64 kbit/s"
     assert bits_a_second == pytest.approx(64000)
     assert snr_db > 30
+
+
+def test_the_documented_metric_is_swept_when_installed(repository: Path, tmp_path: Path) -> None:
+    """By the command line, whose workers must find it as well."""
+    target = install_example(repository / "benchmarks" / "METRICS.md", "my_metric", tmp_path)
+    (tmp_path / "spec.yaml").write_text(
+        "name: x\nmetrics: [crest]\nconditions: [{codec: reference}, {codec: lowpass, cutoff_hz: 3500}]\n"
+    )
+    run = tmp_path / "run"
+    clips = repository / "benchmarks" / "demo" / "clips"
+    arguments = ["sweep", tmp_path / "spec.yaml", "-o", run, "--clips", clips, "--limit", "1", "--workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from flowmac.cli import main; main()", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(repository), str(target)])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = {row.codec: row.scores["crest"] for row in read_rows(run)}
+    assert scores["reference"].value == 0
+    assert scores["lowpass"].value is not None
+    assert scores["lowpass"].value > 0.01
+    assert scores["lowpass"].version.startswith("own implementation, revision 1")

@@ -215,3 +215,11 @@ def test_workers_allocate_memory_as_any_process_does(monkeypatch: pytest.MonkeyP
     with runner._client(1, None) as client:
         assert set(client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()) == {None}
         assert set(client.run(os.environ.get, "OMP_NUM_THREADS").values()) == {"1"}
+
+
+def test_no_profiler_runs_beside_a_timed_codec() -> None:
+    with runner._client(1, None) as client:
+        callbacks = client.run(lambda dask_worker: list(dask_worker.periodic_callbacks))
+    (found,) = callbacks.values()
+    assert "heartbeat" in found
+    assert "profile" not in found

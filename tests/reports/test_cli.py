@@ -83,6 +83,7 @@ def test_two_runs_are_compared_in_markdown_and_a_page(app: typer.Typer, folder: 
         (["RUN", "RUN"], "got 3 runs"),
         (["RUN", "--format", "latex"], "not made of a comparison"),
         (["RUN", "--ratings", "ratings.csv"], "got 2 runs and ratings"),
+        (["--ratings", "ratings.csv", "--format", "markdown"], "not made of ratings"),
         (["--baseline", "Opus 7 kbit/s"], "unknown condition"),
     ],
 )
@@ -104,6 +105,19 @@ def test_a_paper_is_written_without_a_page(app: typer.Typer, folder: Path, tmp_p
     assert (tmp_path / "a_paper" / "manifest.json").is_file()
     assert not (tmp_path / "a.html").exists()
     assert isinstance(CliRunner().invoke(app, arguments).exception, SettingError)
+
+
+def test_tables_in_markdown_stand_alone(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    arguments = ["report", str(folder), "-o", str(tmp_path / "a.md"), "--format", "markdown", "--title", "All of them"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(tmp_path / "a.md")
+    assert (tmp_path / "a.md").read_text(encoding="utf-8").startswith("# All of them\n")
+    compared = CliRunner().invoke(
+        app, ["report", str(folder), str(folder), "-o", str(tmp_path / "b.html"), "--format", "html,markdown"]
+    )
+    assert (tmp_path / "b.md").read_text(encoding="utf-8") == compared.stdout
+    assert (tmp_path / "b.html").is_file()
 
 
 def test_ratings_make_a_listening_report(app: typer.Typer, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def encode(
     entropy: Annotated[
         bool, typer.Option("--entropy", help="Range-code the codes: the same ones in fewer bits.")
     ] = False,
-    model: Model = "lc",
+    model: Model = "base",
     mono: Annotated[bool, typer.Option("--mono", help="Mix all channels down to one first.")] = False,
     force: Force = False,
 ) -> None:
@@ -103,7 +103,10 @@ def decode(
     conceal: Annotated[
         bool, typer.Option("--conceal", help="Bridge damaged packets, and say which, instead of refusing the stream.")
     ] = False,
-    model: Model = "lc",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Released name, model folder, or hub id owner/name.", show_default="the release that fits"),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Decode a .fmac stream; options not given are the model's defaults."""
@@ -122,7 +125,7 @@ def decode(
                 f"{damage.start_s:.2f} to {damage.end_s:.2f} s",
                 err=True,
             )
-    codec = Codec.from_pretrained(model)
+    codec = Codec.for_stream(data) if model is None else Codec.from_pretrained(model)
     settings = codec.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
     blocks = codec.decode_blocks(data, settings, conceal=conceal)
     with AudioWriter(target, codec.sample_rate_hz, header.n_channels) as writer:
@@ -151,7 +154,7 @@ def info(source: Annotated[Path, typer.Argument(metavar="FILE", help="A .fmac st
     typer.echo(f"codebooks        {header.codebooks_id.hex()}")
 
 
-TrainConfig = Annotated[str, typer.Argument(metavar="CONFIG", help="YAML file, or a preset such as lc-codec.")]
+TrainConfig = Annotated[str, typer.Argument(metavar="CONFIG", help="YAML file, or a preset such as base-flow.")]
 TrainOutput = Annotated[Path, typer.Option("-o", "--output", help="Folder for weights, training state and logs.")]
 TrainData = Annotated[Path | None, typer.Option("--data", help="Manifest (CSV) or folder of recordings.")]
 TrainSteps = Annotated[int | None, typer.Option(help="Stop at this step instead of the configuration's.")]
@@ -174,7 +177,7 @@ def train_export(
     codec: Annotated[Path, typer.Argument(metavar="CODEC", help="Folder of a codec's training run.")],
     vocoder: Annotated[Path, typer.Argument(metavar="VOCODER", help="Folder of a vocoder's training run.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
-    config: Annotated[str, typer.Option(help="Model configuration, or a preset.")] = "lc",
+    config: Annotated[str, typer.Option(help="Model configuration, or a preset.")] = "base",
     force: Force = False,
 ) -> None:
     """Join a trained codec and a trained vocoder to a model folder, in half precision."""

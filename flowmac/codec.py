@@ -24,6 +24,10 @@ from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.base import Vocoder
 
 
+#: Released model where none is named.
+DEFAULT_MODEL = "base"
+
+
 class Codec:
     """A codec with its weights.
 
@@ -48,7 +52,25 @@ class Codec:
         self._synthesis = Synthesis(config, mel_codec, vocoder)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "lc", device: str = "cpu") -> Codec:
+    def for_stream(cls, data: bytes, device: str = "cpu") -> Codec:
+        """The released codec whose codebooks a .fmac stream was made with, the default one first.
+
+        Raises:
+            BitstreamError: the stream is damaged, or no release fits.
+        """
+        header = parse_header(data)
+        others = [name for name in checkpoint.released_names() if name != DEFAULT_MODEL]
+        for name in (DEFAULT_MODEL, *others):
+            codec = cls.from_pretrained(name, device)
+            if header.codebooks_id == codec.stream_id(header.is_range_coded):
+                return codec
+        raise BitstreamError(
+            f"the stream was made with codebooks {header.codebooks_id.hex()}, which no released model has: name the model "
+            "that made it (on the command line: --model)"
+        )
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path = DEFAULT_MODEL, device: str = "cpu") -> Codec:
         """Load a codec by released name, model folder, or hub id ``owner/name``.
 
         Raises:
@@ -57,11 +79,12 @@ class Codec:
         """
         folder = checkpoint.find_model(name)
         config = checkpoint.read_model_config(folder)
+        weights = checkpoint.weights_folder(folder)
         mel_codec = MelCodec(config)
         vocoder = build_vocoder(config.mel, config.vocoder)
-        checkpoint.load_weights(mel_codec, folder / checkpoint.CODEC_FILE)
-        checkpoint.load_weights(vocoder, folder / checkpoint.VOCODER_FILE)
-        entropy_file = folder / checkpoint.ENTROPY_FILE
+        checkpoint.load_weights(mel_codec, weights / checkpoint.CODEC_FILE)
+        checkpoint.load_weights(vocoder, weights / checkpoint.VOCODER_FILE)
+        entropy_file = weights / checkpoint.ENTROPY_FILE
         entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None
         return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder), entropy_model)
 
@@ -211,7 +234,7 @@ class Codec:
             hop_samples=self.config.mel.hop_samples,
             sample_rate_hz=self.sample_rate_hz,
             n_samples=n_samples,
-            codebooks_id=self._stream_id(settings.range_coding),
+            codebooks_id=self.stream_id(settings.range_coding),
             is_by_need=settings.by_need,
             is_range_coded=settings.range_coding,
         )
@@ -266,7 +289,7 @@ class Codec:
             raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
         return self._synthesis.blocks(header, channels, settings)
 
-    def _stream_id(self, range_coding: bool) -> bytes:
+    def stream_id(self, range_coding: bool) -> bytes:
         """Identity of all that gives a stream's bytes their meaning."""
         if not range_coding or self.entropy_model is None:
             return self.codebooks_id
@@ -275,7 +298,7 @@ class Codec:
     def _check_fits(self, header: Header) -> None:
         if header.is_range_coded and self.entropy_model is None:
             raise BitstreamError(f"the stream is range coded, and the model '{self.config.name}' has no entropy model")
-        expected_id = self._stream_id(header.is_range_coded)
+        expected_id = self.stream_id(header.is_range_coded)
         if header.codebooks_id != expected_id:
             raise BitstreamError(
                 f"the stream was made with codebooks {header.codebooks_id.hex()}, the model '{self.config.name}' has "

@@ -111,9 +111,13 @@ class FlowConfig(Config):
 
 
 class SpectralConfig(Config):
-    """Mel to audio by signal processing: magnitude network, mel corrections and iterations of fast Griffin-Lim."""
+    """Mel to audio by signal processing: magnitude network, mel corrections and iterations of fast Griffin-Lim.
+
+    ``start_phase`` is where the iterations begin: at a random phase, or at one integrated from the magnitudes.
+    """
 
     kind: Literal["spectral"] = "spectral"
+    start_phase: Literal["random", "integrated"] = "random"
     width: pydantic.PositiveInt = 320
     n_blocks: pydantic.PositiveInt = 6
     n_corrections: pydantic.NonNegativeInt = 3
@@ -173,10 +177,12 @@ class DecodeDefaults(Config):
 class CodecConfig(Config):
     """All that is needed to build a codec for given weights.
 
-    ``contrast`` is the strength of the decoder's post-filter, see `flowmac.mel.sharpen`.
+    ``contrast`` is the strength of the decoder's post-filter, see `flowmac.mel.sharpen`. ``weights_of`` is the release
+    whose weights this model uses, where it has none of its own.
     """
 
     name: str
+    weights_of: str | None = None
     mel: MelConfig = MelConfig()
     latent: LatentConfig = LatentConfig()
     flow: FlowConfig = FlowConfig()

@@ -78,14 +78,16 @@ class Synthesis:
         mels = self.mels(header, codes, channel, settings)
         context = -(-self.vocoder.context_frames // group_frames) * group_frames
         segment_frames = segment_groups(group_frames) * group_frames
+        past: Tensor | None = None
         for i, window in enumerate(windows(mels, segment_frames, context)):
             first_group = (i * segment_frames - window.n_before) // group_frames
             mel = window.data.T[None].to(self._device)
             n_bins = self.config.mel.n_fft // 2 + 1
             phase = self.random(torch.rand, (PHASE, settings.seed, channel), first_group, mel.shape[1], n_bins)
-            waveform = self.vocoder(mel, 2 * torch.pi * phase)[0]
-            start = window.n_before * hop_samples
-            yield waveform[start : start + window.n_kept * hop_samples].cpu().numpy()
+            waveforms, start_phase = self.vocoder.proceed(mel, 2 * torch.pi * phase, past)
+            end = window.n_before + window.n_kept
+            past = start_phase[:, max(0, end - context) : end]  # of the next window's context
+            yield waveforms[0, window.n_before * hop_samples : end * hop_samples].cpu().numpy()
 
     def mels(
         self, header: Header, channel_codes: ChannelCodes, channel: int, settings: DecodeSettings

@@ -24,7 +24,7 @@ class FlowMACSettings(CodecSettings):
     ``adaptive`` groups share the rate, which is then a mean; with ``entropy`` the codes take fewer bits than the rate.
     """
 
-    weights: str = "lc"
+    weights: str = "base"
     kbps: float = pydantic.Field(default=3.0, gt=0)
     nfe: int | None = pydantic.Field(default=None, ge=0, le=10_000)
     cfg: float | None = pydantic.Field(default=None, ge=0)
@@ -43,7 +43,7 @@ class FlowMAC(CodecAdapter):
     name = "flowmac"
     summary = "FlowMAC: mel codec with residual vector quantiser and a decoder by conditional flow matching"
     sample_rate_hz = 24000
-    rates = "0.375 to 3 in steps of 0.375 (lc)"
+    rates = "0.375 to 3 in steps of 0.375"
     settings_model = FlowMACSettings
     settings: FlowMACSettings
 

@@ -168,9 +168,12 @@ class AdversarialTask(VocoderTask):
         """Losses of both players, from what `prepare` and `draw_iterations` give."""
         losses: Losses = {}
         if isinstance(self.vocoder, RefinedVocoder):
+            start = self.vocoder.start
             with torch.autocast(waveform.device.type, enabled=False):
-                losses["magnitude"] = magnitude_losses(self.vocoder.start, mel, waveform)["loss"]
-            given = self.vocoder.refine(self.vocoder.start_signal(mel, phase, n_iterations), mel)
+                losses["magnitude"] = magnitude_losses(start, mel, waveform)["loss"]
+                with torch.no_grad():  # the start's network learns by itself
+                    signal, _ = start.start_from(mel, phase, None, n_iterations)
+            given = self.vocoder.refine(signal, mel)
         else:
             given = self.vocoder(mel, phase)
         margin = MARGIN_FRAMES * self.config.mel.hop_samples

@@ -23,6 +23,19 @@ class Vocoder(nn.Module):
 
         The phase is the only source of chance; a vocoder may do without it.
         """
+        return self.proceed(mel, phase, None)[0]
+
+    def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """As `forward`, for a part of a longer signal.
+
+        Args:
+            mel, phase: see `forward`.
+            past: the start phases of the first frames [B, n, F], as the call for the part before gave them; None if
+                nothing came before.
+
+        Returns:
+            The waveform [B, T * hop], and the start phases [B, T, F] that it was made from.
+        """
         raise NotImplementedError
 
     @property

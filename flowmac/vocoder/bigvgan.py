@@ -100,11 +100,11 @@ class BigVGANVocoder(Vocoder):
         self.activation = periodic(widths[-1] // 2)
         self.leave = conv(widths[-1] // 2, 1, OUTER_KERNEL)
 
-    def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """See `Vocoder.forward`; this one makes a phase of its own and does not look at the given one."""
+    def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Vocoder.proceed`; this one makes a phase of its own and does not look at the given one."""
         log_mel = torch.log(mel + self.mel.config.floor)
         x = self.stages(self.enter((INPUT_SCALE * log_mel).transpose(1, 2)))
-        return torch.tanh(self.leave(self.activation(x)))[:, 0]
+        return torch.tanh(self.leave(self.activation(x)))[:, 0], phase
 
     @property
     def context_frames(self) -> int:

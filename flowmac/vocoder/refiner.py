@@ -42,16 +42,10 @@ class RefinedVocoder(Vocoder):
         self.norm = nn.LayerNorm(config.width)
         self.leave = zero_linear(config.width, 3 * n_bins)
 
-    def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """See `Vocoder.forward`."""
-        return self.refine(self.start_signal(mel, phase, self.config.start.n_iterations), mel)
-
-    @torch.no_grad()
-    def start_signal(self, mel: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
-        """What the network begins with, from arguments as of `forward`; no gradient passes through it."""
-        with torch.autocast(mel.device.type, enabled=False):
-            magnitudes = self.start.magnitudes(mel.float())
-            return self.start.fast_griffin_lim(magnitudes, phase.transpose(1, 2), n_iterations)
+    def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Vocoder.proceed`."""
+        signal, start_phase = self.start.proceed(mel, phase, past)
+        return self.refine(signal, mel), start_phase
 
     def refine(self, signal: Tensor, mel: Tensor) -> Tensor:
         """A signal [B, T * hop] with this mel [B, T, M] to one [B, T * hop] that sounds more real."""

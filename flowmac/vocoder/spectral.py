@@ -20,6 +20,7 @@ from flowmac.blocks import ConvNeXtBlock, zero_linear
 from flowmac.config import MelConfig, SpectralConfig
 from flowmac.mel import mel_filterbank, mel_points_hz
 from flowmac.vocoder.base import Vocoder
+from flowmac.vocoder.phase import integrate_phase
 
 #: Momentum of fast Griffin-Lim that Perraudin, Balazs and Sondergaard (2013) recommend.
 MOMENTUM = 0.99
@@ -79,9 +80,19 @@ class SpectralVocoder(Vocoder):
             magnitudes = magnitudes * torch.exp(self.interpolation @ log_ratio)
         return magnitudes
 
-    def forward(self, mel: Tensor, phase: Tensor) -> Tensor:
-        """See `Vocoder.forward`."""
-        return self.fast_griffin_lim(self.magnitudes(mel), phase.transpose(1, 2), self.config.n_iterations)
+    def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
+        """See `Vocoder.proceed`."""
+        return self.start_from(mel, phase, past, self.config.n_iterations)
+
+    def start_from(
+        self, mel: Tensor, phase: Tensor, past: Tensor | None, n_iterations: int
+    ) -> tuple[Tensor, Tensor]:
+        """As `proceed`, with any number of iterations of fast Griffin-Lim."""
+        magnitudes, phase = self.magnitudes(mel), phase.transpose(1, 2)
+        if self.config.start_phase == "integrated":
+            spectrum, known = self.mel.spectrum, None if past is None else past.transpose(1, 2)
+            phase = integrate_phase(magnitudes, phase, spectrum.n_fft, spectrum.hop_samples, known)
+        return self.fast_griffin_lim(magnitudes, phase, n_iterations), phase.transpose(1, 2)
 
     def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
         """Waveform [B, T * hop] whose spectrum has nearly the ``magnitudes`` [B, F, T], from a start ``phase``."""

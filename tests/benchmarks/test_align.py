@@ -70,7 +70,7 @@ def test_delay_of_a_low_passed_recording(speech: Waveform, cutoff_hz: int, n: in
 @pytest.mark.parametrize("n", [0, 120, 1200, -2400])
 def test_delay_of_a_vocoder_at_three_kilobits(speech: Waveform, n: int) -> None:
     """Our own codec has none; one added is found by its envelope, to 15 ms, where it is long enough to be told."""
-    codec = Codec.from_pretrained("lc")
+    codec = Codec.from_pretrained("base")
     excerpt = Waveform(speech.samples[:, : 3 * speech.sample_rate_hz], speech.sample_rate_hz)
     decoded = codec.decode(codec.encode(excerpt, kbps=3.0), nfe=2)
     delay_s = find_delay_s(excerpt, Waveform(shifted(decoded.samples[0], n)[np.newaxis], decoded.sample_rate_hz))

@@ -91,7 +91,7 @@ def test_command_says_what_it_conceals(tmp_path: Path) -> None:
     from flowmac.cli import full_app
 
     source = tmp_path / "in.fmac"
-    source.write_bytes(damaged(Codec.from_pretrained("lc").encode(Waveform(make_sound(3.0), RATE_HZ)), 1))
+    source.write_bytes(damaged(Codec.from_pretrained("base").encode(Waveform(make_sound(3.0), RATE_HZ)), 1))
     runner = CliRunner()
     refused = runner.invoke(full_app(), ["decode", str(source), str(tmp_path / "a.wav")])
     assert refused.exit_code != 0

@@ -106,7 +106,7 @@ def test_short_recordings_are_followed_by_silence() -> None:
 
 
 def test_learning_rate_warms_up_stays_and_falls() -> None:
-    config = LoopConfig(model="lc", n_steps=100, warmup_steps=10, cooldown_steps=20)
+    config = LoopConfig(model="base", n_steps=100, warmup_steps=10, cooldown_steps=20)
     factors = [learning_rate_factor(step, config) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert set(factors[9:81]) == {1.0}
@@ -200,8 +200,8 @@ def test_going_on_from_weights_alone_is_no_step_back(
 def test_wrong_training_files_are_told(training_file: Path, recordings: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="--data"):
         run.train_codec(str(training_file), tmp_path / "a", None, None)
-    with pytest.raises(SettingError, match="did you mean lc-codec"):
-        run.train_codec("lc-codecs", tmp_path / "a", recordings, None)
+    with pytest.raises(SettingError, match="did you mean base-flow"):
+        run.train_codec("base-flows", tmp_path / "a", recordings, None)
     text = training_file.read_text()
     for change, message in (
         ("segment_frames: 33", "multiple of the model's"),

@@ -1,9 +1,9 @@
 """Model folders: a configuration and weights as safetensors, read without pickle.
 
 A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow),
-``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. A model that is another operating
-point of a release has a configuration alone. A released name is a folder in ``flowmac/weights``; other names are folders
-or hub ids.
+``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. Files that it has in common with
+a release may be left to that (``weights_of``). A released name is a folder in ``flowmac/weights``; other names are
+folders or hub ids.
 """
 
 from __future__ import annotations
@@ -74,18 +74,18 @@ def read_model_config(folder: Path) -> CodecConfig:
     return read_config(CodecConfig, folder / CONFIG_FILE)
 
 
-def weights_folder(folder: Path) -> Path:
-    """Where a model folder's weights are: there, or with the release that its configuration names.
+def find_weights(folder: Path, file_name: str) -> Path:
+    """Path of a model folder's weights: there, or else with the release that its configuration names.
 
     Raises:
         CheckpointError: there is no such release.
     """
     release = read_model_config(folder).weights_of
-    if release is None:
-        return folder
+    if release is None or (folder / file_name).exists():
+        return folder / file_name
     if release not in released_names():
         raise CheckpointError(f"{folder / CONFIG_FILE}: weights_of names no release: {release}")
-    return releases_folder() / release
+    return releases_folder() / release / file_name
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
@@ -129,9 +129,8 @@ def save_config(config: CodecConfig, folder: Path) -> None:
 
 def weights_sha256(folder: Path) -> str:
     """Hash of a model folder's configuration and weights."""
-    weights = weights_folder(folder)
     digest = hashlib.sha256()
-    for path in (folder / CONFIG_FILE, weights / CODEC_FILE, weights / VOCODER_FILE):
+    for path in (folder / CONFIG_FILE, find_weights(folder, CODEC_FILE), find_weights(folder, VOCODER_FILE)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

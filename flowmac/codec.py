@@ -12,7 +12,7 @@ import torch
 from flowmac import checkpoint, packets
 from flowmac.analysis import Analysis, EncodeSettings
 from flowmac.audio import FloatArray, Waveform
-from flowmac.bitstream import IDENTITY_BYTES, MAX_SAMPLES, Header
+from flowmac.bitstream import IDENTITY_BYTES, MAX_SAMPLES, Header, parse_header
 from flowmac.config import CodecConfig
 from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, SettingError
@@ -22,7 +22,6 @@ from flowmac.solver import get_solver, n_steps
 from flowmac.synthesis import DecodeSettings, Synthesis
 from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.base import Vocoder
-
 
 #: Released model where none is named.
 DEFAULT_MODEL = "base"
@@ -65,8 +64,8 @@ class Codec:
             if header.codebooks_id == codec.stream_id(header.is_range_coded):
                 return codec
         raise BitstreamError(
-            f"the stream was made with codebooks {header.codebooks_id.hex()}, which no released model has: name the model "
-            "that made it (on the command line: --model)"
+            f"the stream was made with codebooks {header.codebooks_id.hex()}, which no released model has: name the "
+            "model that made it (on the command line: --model)"
         )
 
     @classmethod
@@ -79,12 +78,11 @@ class Codec:
         """
         folder = checkpoint.find_model(name)
         config = checkpoint.read_model_config(folder)
-        weights = checkpoint.weights_folder(folder)
         mel_codec = MelCodec(config)
         vocoder = build_vocoder(config.mel, config.vocoder)
-        checkpoint.load_weights(mel_codec, weights / checkpoint.CODEC_FILE)
-        checkpoint.load_weights(vocoder, weights / checkpoint.VOCODER_FILE)
-        entropy_file = weights / checkpoint.ENTROPY_FILE
+        checkpoint.load_weights(mel_codec, checkpoint.find_weights(folder, checkpoint.CODEC_FILE))
+        checkpoint.load_weights(vocoder, checkpoint.find_weights(folder, checkpoint.VOCODER_FILE))
+        entropy_file = checkpoint.find_weights(folder, checkpoint.ENTROPY_FILE)
         entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None
         return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder), entropy_model)
 

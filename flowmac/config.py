@@ -127,8 +127,8 @@ class SpectralConfig(Config):
 class RefinerConfig(Config):
     """Mel to audio by ``start`` and a network that makes its signal sound real.
 
-    The network has ``n_blocks`` blocks of ``width`` on the frames of a short-time Fourier transform of its own, finer in
-    time than the mel.
+    The network has ``n_blocks`` blocks of ``width`` on the frames of a short-time Fourier transform of its own, finer
+    in time than the mel.
     """
 
     kind: Literal["refiner"] = "refiner"
@@ -178,7 +178,7 @@ class CodecConfig(Config):
     """All that is needed to build a codec for given weights.
 
     ``contrast`` is the strength of the decoder's post-filter, see `flowmac.mel.sharpen`. ``weights_of`` is the release
-    whose weights this model uses, where it has none of its own.
+    that has those files of weights that this model lacks.
     """
 
     name: str
@@ -199,7 +199,8 @@ class CodecConfig(Config):
         for part in (self.latent, self.flow):
             if self.latent.group_frames % part.token_frames:
                 raise ValueError(
-                    f"group_frames ({self.latent.group_frames}) must be a multiple of token_frames ({part.token_frames})"
+                    f"group_frames ({self.latent.group_frames}) must be a multiple of "
+                    f"token_frames ({part.token_frames})"
                 )
         return self
 

@@ -13,7 +13,6 @@ from flowmac.flow import make_flow
 from flowmac.frame_autoencoder import FrameAutoencoder
 from flowmac.quantizer import ResidualVectorQuantizer
 
-
 #: Decay of the codebooks' averages in training. Latents of an encoder that starts at random weights move faster than
 #: those of a transform with networks around it.
 DECAY, FRAME_DECAY = 0.995, 0.98

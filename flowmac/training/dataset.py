@@ -99,7 +99,9 @@ def pack(
         SettingError: as for `list_recordings`, or no recording could be read.
     """
     paths = list_recordings(source, split)
-    key = json.dumps([sample_rate_hz, list(speeds), [(str(path.resolve()), path.stat().st_size) for path in paths if path.exists()]])
+    key = json.dumps(
+        [sample_rate_hz, list(speeds), [(str(path.resolve()), path.stat().st_size) for path in paths if path.exists()]]
+    )
     stem = cache_folder / f"{split}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     samples_path, starts_path = stem.with_suffix(".pcm"), stem.with_suffix(".npy")
     if not starts_path.exists():

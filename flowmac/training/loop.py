@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ class LoopConfig(Config):
     ``n_steps`` counts optimiser steps from the start of this run folder; the learning rate warms up, stays, and falls
     to zero over the last ``cooldown_steps``. Weights are averaged over about ``averaging_steps``.
 
-    ``speeds`` and ``mix_share`` make more of little data, see `pack` and `mix`; ``resident`` keeps the training audio in
-    the device's memory.
+    ``speeds`` and ``mix_share`` make more of little data, see `pack` and `mix`; ``resident`` keeps the training audio
+    in the device's memory.
     """
 
     model: str
@@ -204,9 +204,7 @@ def train(
             last_save = time.monotonic()
 
 
-def _batches(
-    fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig
-) -> Iterable[Tensor]:
+def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:
     """The batches of all steps from ``first_step`` on, each on the device."""
     if config.resident:
         resident = ResidentSegments(audio, n_samples, fabric.device)

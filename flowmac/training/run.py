@@ -41,8 +41,8 @@ class CodecTrainConfig(LoopConfig):
 class VocoderTrainConfig(LoopConfig):
     """Training of a vocoder.
 
-    With ``codec`` (a model) a ``decoded_share`` of the mels are decoded ones. Vocoders that learn against discriminators
-    make ``crop_frames`` of each segment.
+    With ``codec`` (a model) a ``decoded_share`` of the mels are decoded ones. Vocoders that learn against
+    discriminators make ``crop_frames`` of each segment.
     """
 
     codec: str | None = None

@@ -18,8 +18,8 @@ from flowmac.config import CodecConfig, RefinerConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
-from flowmac.training.losses import MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
 from flowmac.training.loop import Losses, Task
+from flowmac.training.losses import MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
 from flowmac.vocoder import RefinedVocoder, SpectralVocoder, build_vocoder
 from flowmac.vocoder.discriminators import Discriminators
 
@@ -136,7 +136,7 @@ class AdversarialTask(VocoderTask):
     ) -> None:
         super().__init__(config, start, codec, decoded_share)
         self.crop_frames = crop_frames
-        self.discriminators = Discriminators().to(memory_format=torch.channels_last)  # what tensor cores like
+        self.discriminators = Discriminators()
         if start is not None and (start / DISCRIMINATORS_FILE).exists():
             load_weights(self.discriminators, start / DISCRIMINATORS_FILE)
         self.mel_loss = MultiResolutionMelLoss(config.mel.sample_rate_hz)
@@ -210,7 +210,7 @@ class AdversarialTask(VocoderTask):
 
 
 def magnitude_losses(vocoder: SpectralVocoder, mel: Tensor, waveform: Tensor) -> Losses:
-    """Losses of the magnitudes that ``vocoder`` guesses from mels [B, T, M], against those of waveforms [B, T * hop]."""
+    """Losses of the magnitudes that ``vocoder`` guesses from mels [B, T, M], against waveforms [B, T * hop]."""
     floor = vocoder.mel.config.floor
     wanted = torch.log(vocoder.mel.spectrum(waveform).abs() + floor).transpose(1, 2)
     given = vocoder.log_magnitudes(mel)

@@ -8,6 +8,8 @@ from flowmac.vocoder.bigvgan import BigVGANVocoder
 from flowmac.vocoder.refiner import RefinedVocoder
 from flowmac.vocoder.spectral import SpectralVocoder
 
+__all__ = ["RefinedVocoder", "SpectralVocoder", "Vocoder", "build_vocoder"]
+
 
 def build_vocoder(mel: MelConfig, config: VocoderConfig) -> Vocoder:
     """The vocoder of a configuration, with weights that are not trained yet."""

@@ -1,8 +1,8 @@
 """Mel to audio in two steps: signal processing first, then a network that makes its signal sound real.
 
 Fast Griffin-Lim gives a signal whose mel is right and whose phase is nearly consistent; what it lacks is what no mel
-holds: sharp attacks, the order in harmonics, the life in noise. The network sees that signal's spectrum, in windows half
-as long as the mel's, and changes it. It starts as the identity, so that training only adds to the signal processing.
+holds: sharp attacks, the order in harmonics, the life in noise. The network sees that signal's spectrum, in windows
+half as long as the mel's, and changes it. It starts as the identity, so that training only adds to the signal processing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from flowmac.config import MelConfig, RefinerConfig
 from flowmac.mel import Spectrum
 from flowmac.vocoder.base import Vocoder
 from flowmac.vocoder.spectral import TINY, SpectralVocoder
+
+#: Frames of the refiner's spectrum that a block sees at once.
+KERNEL_SIZE = 7
 
 #: Compression of the spectrum for the network: loud and faint bins at about the same strength.
 EXPONENT = 0.3
@@ -38,7 +41,7 @@ class RefinedVocoder(Vocoder):
         self.spectrum = Spectrum(config.n_fft, config.hop_samples)
         n_bins = config.n_fft // 2 + 1
         self.enter = nn.Linear(3 * n_bins + mel.n_bands, config.width)
-        self.blocks = nn.ModuleList(ConvNeXtBlock(config.width) for _ in range(config.n_blocks))
+        self.blocks = nn.ModuleList(ConvNeXtBlock(config.width, KERNEL_SIZE) for _ in range(config.n_blocks))
         self.norm = nn.LayerNorm(config.width)
         self.leave = zero_linear(config.width, 3 * n_bins)
 
@@ -69,7 +72,7 @@ class RefinedVocoder(Vocoder):
     @property
     def context_frames(self) -> int:
         """See `Vocoder.context_frames`."""
-        blocks = sum(block.over_time.kernel_size[0] // 2 for block in self.blocks)
+        blocks = self.config.n_blocks * (KERNEL_SIZE // 2)
         overlap = 2 * (math.ceil(self.config.n_fft / self.config.hop_samples) - 1)
         ratio = self.mel.config.hop_samples // self.config.hop_samples
         return self.start.context_frames + math.ceil((blocks + overlap) / ratio)

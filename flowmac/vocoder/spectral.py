@@ -84,9 +84,7 @@ class SpectralVocoder(Vocoder):
         """See `Vocoder.proceed`."""
         return self.start_from(mel, phase, past, self.config.n_iterations)
 
-    def start_from(
-        self, mel: Tensor, phase: Tensor, past: Tensor | None, n_iterations: int
-    ) -> tuple[Tensor, Tensor]:
+    def start_from(self, mel: Tensor, phase: Tensor, past: Tensor | None, n_iterations: int) -> tuple[Tensor, Tensor]:
         """As `proceed`, with any number of iterations of fast Griffin-Lim."""
         magnitudes, phase = self.magnitudes(mel), phase.transpose(1, 2)
         if self.config.start_phase == "integrated":

@@ -1,8 +1,8 @@
 """Model folders: a configuration and weights as safetensors, read without pickle.
 
 A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow),
-``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. Files that it has in common with
-a release may be left to that (``weights_of``). A released name is a folder in ``flowmac/weights``; other names are
+``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. Files that it has in common
+with a release may be left to that (``weights_of``). A released name is a folder in ``flowmac/weights``; other names are
 folders or hub ids.
 """
 

@@ -2,7 +2,8 @@
 
 Fast Griffin-Lim gives a signal whose mel is right and whose phase is nearly consistent; what it lacks is what no mel
 holds: sharp attacks, the order in harmonics, the life in noise. The network sees that signal's spectrum, in windows
-half as long as the mel's, and changes it. It starts as the identity, so that training only adds to the signal processing.
+half as long as the mel's, and changes it. It starts as the identity, so that training only adds to the signal
+processing.
 """
 
 from __future__ import annotations

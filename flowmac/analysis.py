@@ -85,8 +85,9 @@ class Analysis:
             n_samples += window.n_kept
             budget_bits = len(mel) * self._channel_bits(n_samples, settings) - spent_bits
             codes, n_levels = self._quantise(self.mel.compress(mel), kept, settings, budget_bits)
-            spent_bits += self._bits(codes, n_levels, settings).sum()
             parts.append((codes, n_levels))
+            if settings.by_need:
+                spent_bits += self._bits(codes, n_levels, settings).sum()
         if not parts:
             raise AudioError("the recording is empty: it has no samples")
         return np.concatenate([codes for codes, _ in parts], 1), np.concatenate([n for _, n in parts], 1), n_samples

@@ -15,7 +15,7 @@ from flowmac.audio import FloatArray, Waveform
 from flowmac.bitstream import IDENTITY_BYTES, MAX_SAMPLES, Header, parse_header
 from flowmac.config import CodecConfig
 from flowmac.entropy import EntropyModel
-from flowmac.errors import AudioError, BitstreamError, SettingError
+from flowmac.errors import AudioError, BitstreamError, CheckpointError, SettingError
 from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
 from flowmac.solver import get_solver, n_steps
@@ -164,7 +164,8 @@ class Codec:
         """Check an operating point of the encoder; see `encode`.
 
         Raises:
-            SettingError: a value is out of range, or the model has no entropy model.
+            SettingError: a value is out of range.
+            CheckpointError: the model has no statistics for entropy coding.
         """
         settings = EncodeSettings(
             n_levels=self.n_levels(kbps),
@@ -178,7 +179,7 @@ class Codec:
         if adaptive and settings.n_levels == 1:
             raise SettingError(f"adaptive levels need a rate of at least {2 * self.level_kbps:g} kbit/s, got {kbps:g}")
         if entropy and self.entropy_model is None:
-            raise SettingError(
+            raise CheckpointError(
                 f"the model '{self.config.name}' has no {checkpoint.ENTROPY_FILE}, which entropy coding needs: "
                 "'flowmac train entropy' makes one"
             )
@@ -209,7 +210,8 @@ class Codec:
             A .fmac stream, see `flowmac.bitstream`.
 
         Raises:
-            SettingError: a setting is out of range.
+            SettingError: a setting is out of range, or refinement is wanted of a codec without a transform.
+            CheckpointError: the model has no statistics for entropy coding.
             AudioError: more than two channels.
         """
         settings = self.encode_settings(kbps, beam=beam, refine=refine, adaptive=adaptive, entropy=entropy)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Frames that a sound outlives its packet; at a hop of 512 and 24 kHz 0.17 s. Shorter than a window's context,
+#: Frames that a sound outlives its packet; at a hop of 512 and 24 kHz half a second. Shorter than a window's context,
 #: so that what lies beyond it decides nothing about a gap in it.
-FADE_FRAMES = 8
+FADE_FRAMES = 24
 
 
 def bridge(mel: Tensor, lost: Tensor) -> None:

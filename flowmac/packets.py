@@ -24,8 +24,8 @@ MAX_BODY_BYTES = 2**16 - 1
 #: Packets in a row that may be lost before the one that a search finds.
 SEARCH_REACH = 32
 
-#: A search gives up when it has read this many times the stream's bytes, which bounds its time on hostile streams. In
-#: ours one place in fifty looks like a packet, and is some hundred bytes long.
+#: Searches give up when they have checksummed this many times the stream's bytes, which bounds their time on hostile
+#: streams. In ours one place in a hundred looks like a packet, and is some hundred bytes long.
 SEARCH_EFFORT = 100
 
 
@@ -190,7 +190,7 @@ class _Reader:
             body = self.body(begin, index)
             if body is None:
                 continue
-            self.effort_left -= len(body)
+            self.effort_left -= len(body) + _PLACE.size * len(candidates)
             if self.effort_left < 0:
                 break
             (checksum,) = _CHECKSUM.unpack_from(self.data, begin + _LENGTH.size + len(body))

@@ -73,9 +73,10 @@ class ResidualVectorQuantizer(nn.Module):
         return torch.stack(codes, dim=1), torch.stack([errors.sum(-1) for _, errors in found], dim=1)
 
     def _chunked(self, latents: Tensor, n_levels: int, beam_width: int) -> list[tuple[Tensor, Tensor]]:
-        chunks = [self._search(chunk, n_levels, beam_width) for chunk in _chunks(latents)]
+        """For each number of levels what `_search` finds, one part of the latents after the other."""
+        parts = [list(self._search(part, n_levels, beam_width)) for part in _chunks(latents)]
         return [
-            (torch.cat([c for c, _ in level]), torch.cat([e for _, e in level])) for level in zip(*chunks, strict=True)
+            (torch.cat([c for c, _ in level]), torch.cat([e for _, e in level])) for level in zip(*parts, strict=True)
         ]
 
     def _search(self, latents: Tensor, n_levels: int, beam_width: int) -> Iterator[tuple[Tensor, Tensor]]:

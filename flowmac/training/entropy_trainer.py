@@ -27,16 +27,17 @@ PRIOR_COUNT = 200.0
 FIT_SEED = 2
 SEGMENT_GROUPS = 16
 BATCH_SEGMENTS = 8
-CACHE = Path("runs/cache")
+CACHE = Path(".cache")
 
 
-def train_entropy(folder: Path, data: Path, n_segments: int) -> None:
+def train_entropy(folder: Path, data: Path, n_segments: int, cache: Path = CACHE) -> None:
     """Fit an entropy model to the codes of a model folder's codec, and write it beside the codec.
 
     Args:
         folder: of the model.
         data: manifest or folder of recordings; its training split is used.
         n_segments: random segments of 16 groups.
+        cache: folder for decoded audio.
 
     Raises:
         CheckpointError: the codec's weights are missing or damaged.
@@ -46,7 +47,7 @@ def train_entropy(folder: Path, data: Path, n_segments: int) -> None:
     load_weights(codec, folder / CODEC_FILE)
     codec.eval()
     mel = codec.config.mel
-    codes, activity = random_codes(codec, pack(data, "train", mel.sample_rate_hz, CACHE), n_segments)
+    codes, activity = random_codes(codec, pack(data, "train", mel.sample_rate_hz, cache), n_segments)
     model = fit_entropy_model(codes, activity)
     model.save(folder / ENTROPY_FILE)
 

@@ -8,11 +8,11 @@ import scipy.signal
 
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.anchors import HiddenReference, LowpassAnchor, LowpassSettings, lowpass_taps
-from benchmarks.codecs.base import CodecSettings
+from benchmarks.codecs.base import CodecAdapter, CodecSettings
 from benchmarks.codecs.conventional import Opus, OpusSettings
 from benchmarks.metrics.align import find_delay_s
 from flowmac.audio import Waveform
-from flowmac.errors import BitstreamError, SettingError
+from flowmac.errors import BitstreamError, CheckpointError, SettingError
 
 from .conftest import babble
 
@@ -190,9 +190,35 @@ def test_flowmac_counts_its_bits_and_evaluations(model_folder: Path) -> None:
     assert adapter.decode(data).n_samples == waveform.n_samples
 
 
+def test_flowmac_has_the_switches_of_its_encoder(model_folder: Path) -> None:
+    adapter_class = CODECS.get("flowmac")
+    waveform = Waveform(babble(2.0)[np.newaxis], 24000)
+
+    def make(**settings: object) -> CodecAdapter:
+        return adapter_class(adapter_class.settings_model.model_validate(settings))
+
+    assert make().resolved_settings()["beam"] == make(beam=8).resolved_settings()["beam"] == 8
+    plain = make(kbps=1.5)
+    for settings, label in (({"beam": 1}, "beam 1"), ({"refine": 1}, "refine 1"), ({"adaptive": True}, "adaptive")):
+        adapter = make(kbps=1.5, **settings)
+        assert label in adapter.label
+        assert label not in plain.label
+        data = adapter.encode(waveform)
+        assert data != plain.encode(waveform)
+        assert adapter.payload_bits(data) <= plain.payload_bits(plain.encode(waveform))
+        assert adapter.decode(data).n_samples == waveform.n_samples
+    with pytest.raises(CheckpointError, match="entropy"):
+        make(entropy=True, weights=str(model_folder))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"kbps": 1.0}, "0.375"), ({"solver": "eulr"}, "euler"), ({"solver": "heun", "nfe": 3}, "heun|even|multiple")],
+    [
+        ({"kbps": 1.0}, "0.375"),
+        ({"adaptive": True, "kbps": 0.375}, "adaptive"),
+        ({"solver": "eulr"}, "euler"),
+        ({"solver": "heun", "nfe": 3}, "heun|even|multiple"),
+    ],
 )
 def test_flowmac_refuses_what_its_weights_cannot_do(
     model_folder: Path, settings: dict[str, object], message: str

@@ -27,7 +27,7 @@ def no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_experiments_are_there() -> None:
     assert {"nfe_cfg", "levels", "claim", "solvers", "generalisation", "cpu_time", "temperature"} <= set(NAMES)
-    assert {"all_codecs", "demo", "first_chain"} <= set(NAMES)
+    assert {"all_codecs", "demo", "encoder", "first_chain"} <= set(NAMES)
 
 
 @pytest.mark.usefixtures("no_probe")

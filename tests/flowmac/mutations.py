@@ -121,7 +121,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder))
         codec = Codec.from_pretrained(folder)
-    streams = make_streams(codec, Waveform(make_sound(2.5), RATE_HZ))
+    streams = make_streams(codec, Waveform(make_sound(1.5), RATE_HZ))
     counts: Counter[tuple[str, str]] = Counter()
     slowest_s = 0.0
     first_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,25 @@ def test_encode_info_decode(recording: Path, model_folder: Path, tmp_path: Path)
     assert read_audio(target).samples.shape == (2, round(6.1 * RATE_HZ))
     assert_refused(flowmac("decode", stream, target, "--model", model_folder), "exists already", "--force")
     assert flowmac("decode", stream, target, "--model", model_folder, "--force").returncode == 0
+
+
+def test_options_of_the_encoder(recording: Path, model_folder: Path, tmp_path: Path) -> None:
+    stream, target = tmp_path / "sound.fmac", tmp_path / "back.wav"
+    options = ["--kbps", "1.5", "--beam", "3", "--refine", "1", "--adaptive", "--entropy"]
+    encoded = flowmac("encode", recording, stream, "--model", model_folder, *options)
+    assert encoded.returncode == 0, encoded.stderr
+    described = flowmac("info", stream)
+    assert "version 2, by need, range coded" in described.stdout
+    assert "4 on average" in described.stdout
+    assert flowmac("decode", stream, target, "--model", model_folder).returncode == 0
+    assert read_audio(target).samples.shape == (2, round(6.1 * RATE_HZ))
+    without = tmp_path / "without"
+    shutil.copytree(model_folder, without)
+    (without / "entropy.safetensors").unlink()
+    again = ["encode", recording, stream, "--force", "--model", without, "--entropy"]
+    assert_refused(flowmac(*again), "flowmac train entropy")
+    assert_refused(flowmac("decode", stream, target, "--force", "--model", without), "no entropy model")
+    assert_refused(flowmac("train", "entropy", model_folder, "--data", tmp_path), "exists already")
 
 
 def test_bad_input_is_refused_with_a_message(model_folder: Path, tmp_path: Path) -> None:

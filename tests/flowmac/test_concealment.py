@@ -65,18 +65,18 @@ def test_a_cut_stream_gives_what_there_is(codec: Codec, stream: bytes) -> None:
 
 
 def test_bridge_fades_from_both_sides() -> None:
-    mel = torch.full((1, 40, 3), 2.0)
-    mel[:, 30:] = 1.0
-    lost = torch.zeros(40, dtype=torch.bool)
-    lost[10:30] = True
+    mel = torch.full((1, 80, 3), 2.0)
+    mel[:, 70:] = 1.0
+    lost = torch.zeros(80, dtype=torch.bool)
+    lost[10:70] = True
     mel[:, lost] = 7.0
     bridge(mel, lost)
     steps = 1 - torch.arange(1, FADE_FRAMES + 1) / FADE_FRAMES
     torch.testing.assert_close(mel[0, 10 : 10 + FADE_FRAMES, 0], 2 * steps)
-    torch.testing.assert_close(mel[0, 30 - FADE_FRAMES : 30, 0], steps.flip(0))
+    torch.testing.assert_close(mel[0, 70 - FADE_FRAMES : 70, 0], steps.flip(0))
     assert mel[0, :10].eq(2).all()
-    assert mel[0, 30:].eq(1).all()
-    assert mel[0, 10 + FADE_FRAMES : 30 - FADE_FRAMES].eq(0).all()
+    assert mel[0, 70:].eq(1).all()
+    assert mel[0, 10 + FADE_FRAMES : 70 - FADE_FRAMES].eq(0).all()
 
 
 def test_bridge_at_the_ends_and_of_everything() -> None:

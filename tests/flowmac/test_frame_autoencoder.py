@@ -129,7 +129,7 @@ def test_a_lost_packet_changes_nothing_far_from_it(frame_codec: Codec) -> None:
     differs = np.abs(whole.samples - concealed.samples)[0] > 1e-4
     reach = (CONTEXT_FRAMES + frame_codec.vocoder.context_frames) * 512
     first, end = 5 * 48 * 512, 6 * 48 * 512
-    assert differs[first:end].mean() > 0.5
+    assert differs[first:end].mean() > 0.2
     assert not differs[: first - reach].any()
     assert not differs[end + reach :].any()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform, write_audio
+from flowmac.checkpoint import ENTROPY_FILE
 from flowmac.codec import Codec
 from flowmac.config import CodecConfig
 from flowmac.errors import SettingError
-from flowmac.training import run
+from flowmac.training import entropy_trainer, run
 from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import PackedAudio, RandomSegments, list_recordings, pack
 from flowmac.training.loop import LoopConfig, learning_rate_factor
@@ -311,3 +313,14 @@ def test_an_autoencoder_learns_from_random_weights(small_paper_config: CodecConf
         perplexities.append([float(losses[f"perplexity_{level}"]) for level in range(1, 9)])
     assert np.mean(priors[-20:]) < 0.5 * np.mean(priors[:20])
     assert min(perplexities[-1]) > 40, "codes have died out"
+
+
+def test_entropy_model_comes_from_a_manifest(model_folder: Path, recordings: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    (folder / ENTROPY_FILE).unlink()
+    entropy_trainer.train_entropy(folder, recordings, n_segments=4, cache=tmp_path / "cache")
+    codec = Codec.from_pretrained(folder)
+    sound = Waveform(make_sound(2.0), RATE_HZ)
+    plain, coded = codec.encode(sound), codec.encode(sound, entropy=True)
+    assert np.array_equal(codec.decode(coded).samples, codec.decode(plain).samples)

@@ -30,7 +30,8 @@ def integrate_phase(magnitudes: Tensor, phase: Tensor, n_fft: int, hop_samples: 
     advances = 2 * math.pi * hop_samples / n_fft * frequencies
     # The phase at a window's centre; a bin's own phase counts from the window's start, half a window before.
     turns = math.pi * torch.arange(magnitudes.shape[1], device=magnitudes.device)[:, None]
-    centred = [phase[..., 0]] if past is None else list((past + turns).unbind(-1))
+    known = phase[..., :1] if past is None else past
+    centred = list((known + turns).unbind(-1))
     for t in range(len(centred), magnitudes.shape[-1]):
         peak = peaks[..., t]
         advance = (advances[..., t] + advances[..., t - 1].gather(1, peak)) / 2

@@ -18,7 +18,7 @@ from flowmac.config import CodecConfig
 from flowmac.errors import SettingError
 from flowmac.training import entropy_trainer, run
 from flowmac.training.codec_trainer import CodecTask, Stage
-from flowmac.training.dataset import PackedAudio, RandomSegments, list_recordings, pack
+from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, list_recordings, mix, pack
 from flowmac.training.loop import LoopConfig, learning_rate_factor
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
@@ -105,6 +105,41 @@ def test_short_recordings_are_followed_by_silence() -> None:
     segment = RandomSegments(audio, 300, 1, 0)[0]
     assert bool((segment[:100] != 0).all())
     assert bool((segment[100:] == 0).all())
+
+
+def test_resident_segments_are_those_of_the_recordings(packed_sound: PackedAudio) -> None:
+    """Each is a piece of one recording but for its gain, and all pieces come up."""
+    resident = ResidentSegments(packed_sound, 1000, torch.device("cpu"))
+    segments = resident.draw(64, torch.Generator().manual_seed(0))
+    assert torch.equal(segments, resident.draw(64, torch.Generator().manual_seed(0)))
+    assert float(segments.abs().max()) <= 0.981
+    whole = torch.from_numpy(np.array(packed_sound.samples)).float()
+    for segment in segments[:4]:
+        pieces = whole.unfold(0, 1000, 1)
+        similarity = (pieces @ segment) / (pieces.norm(dim=1) * segment.norm()).clamp(min=1e-9)
+        assert float(similarity.abs().max()) > 0.9999
+    short = PackedAudio(np.full(100, 16000, np.int16), np.array([0, 100]))
+    padded = ResidentSegments(short, 300, torch.device("cpu")).draw(1, torch.Generator().manual_seed(0))
+    assert bool((padded[0, 100:] == 0).all())
+
+
+def test_mixing_adds_others_of_the_batch_and_stays_in_range() -> None:
+    torch.manual_seed(0)
+    segments = 0.9 * torch.rand(400, 50)
+    generator = torch.Generator().manual_seed(0)
+    mixed = mix(segments, 0.25, generator)
+    changed = ~torch.isclose(mixed, segments, rtol=1e-3).all(dim=1)
+    assert 0.15 < float(changed.float().mean()) < 0.35
+    assert float(mixed.abs().max()) <= 0.981
+    assert torch.equal(mix(segments, 0.0, generator), segments)
+
+
+def test_recordings_are_packed_at_every_speed(recordings: Path, tmp_path: Path) -> None:
+    plain = pack(recordings, "valid", RATE_HZ, tmp_path)
+    more = pack(recordings, "valid", RATE_HZ, tmp_path, speeds=(1.0, 0.8))
+    assert more.n_recordings == 2 * plain.n_recordings
+    lengths = np.diff(more.starts)
+    assert lengths[1] == pytest.approx(lengths[0] / 0.8, rel=1e-3)
 
 
 def test_learning_rate_warms_up_stays_and_falls() -> None:

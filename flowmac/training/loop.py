@@ -2,12 +2,13 @@
 
 A task is a module whose forward takes a batch of audio and a random generator and gives its losses. The loop owns
 everything else: data, optimiser, averaged weights, checkpoints, logs. All randomness of step n is drawn from
-generators seeded with (seed, n), so that a resumed run goes on exactly as an unbroken one.
+generators seeded with (seed, n, rank of the process), so that a resumed run goes on exactly as an unbroken one.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegmen
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "state.ckpt"
+
+#: Low bits of a step's seed that hold the rank of the process.
+RANK_BITS = 8
 
 Losses = dict[str, Tensor]
 
@@ -134,7 +138,7 @@ def train(
     tensorboard = TensorBoardLogger(folder.parent, name=folder.name, version="logs")
     fabric = Fabric(
         accelerator=config.accelerator,
-        devices=config.devices,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or config.devices,  # torchrun says how many there are
         precision=config.precision,  # type: ignore[arg-type]  # a string from YAML; Fabric checks it
         loggers=[tensorboard],
     )
@@ -172,6 +176,7 @@ def train(
     sums: dict[str, Tensor] = {}
     n_summed = 0
     last_save = time.monotonic()
+    is_save_due = False
     for step, batch in enumerate(batches, start=state["step"]):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
@@ -193,15 +198,19 @@ def train(
         if state["step"] % config.log_steps == 0:
             means = {name: float(value) / n_summed for name, value in sums.items()}
             fabric.log_dict({f"train/{name}": value for name, value in means.items()}, state["step"])
-            report(state["step"], means)
+            if fabric.is_global_zero:
+                report(state["step"], means)
             sums.clear()
             n_summed = 0
+            # Clocks differ, and all processes must save at the same step.
+            is_save_due = fabric.broadcast(time.monotonic() - last_save > 60 * config.save_minutes)
         is_last = state["step"] == config.n_steps
-        if state["step"] % config.validate_steps == 0 or is_last:
+        if fabric.is_global_zero and (state["step"] % config.validate_steps == 0 or is_last):
             validate(average.module, valid, config, fabric, tensorboard, state["step"])
-        if time.monotonic() - last_save > 60 * config.save_minutes or is_last:
+        if is_save_due or is_last:
             save(fabric, state, average.module, folder)
             last_save = time.monotonic()
+            is_save_due = False
 
 
 def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:
@@ -219,7 +228,19 @@ def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int
 
 def _generator(fabric: Fabric, seed: int, step: int) -> torch.Generator:
     generator = torch.Generator(device=fabric.device)
-    return generator.manual_seed(hash((seed, step, fabric.global_rank)) & 0x7FFFFFFF)
+    return generator.manual_seed((hash((seed, step)) & 0xFFFFFF) << RANK_BITS | fabric.global_rank)
+
+
+def shared_generator(generator: torch.Generator, purpose: int = 0) -> torch.Generator:
+    """A generator for what the program itself must know of a step, such as a number of levels.
+
+    It draws on the CPU, so that nothing waits for the device, and the same in all processes, which must do the same.
+
+    Args:
+        generator: that of the step.
+        purpose: what the numbers are for; keeps different ones independent.
+    """
+    return torch.Generator().manual_seed((generator.initial_seed() >> RANK_BITS) + purpose)
 
 
 @torch.no_grad()
@@ -241,13 +262,12 @@ def validate(
             sums[name] += float(value) / len(batches)
     fabric.log_dict({f"valid/{name}": value for name, value in sums.items()}, step)
     logger.info("step %d, validation: %s", step, "  ".join(f"{k} {v:.4f}" for k, v in sums.items()))
-    if fabric.is_global_zero:
-        first = valid[:1].to(fabric.device)
-        for name, mel in task.pictures(first, _generator(fabric, seed=-1, step=0)).items():
-            picture = (mel - mel.min()) / (mel.max() - mel.min() + 1e-9)
-            tensorboard.experiment.add_image(name, picture.T.flip(0)[None], step)
-        for name, waveform in task.audio(first, _generator(fabric, seed=-1, step=0)).items():
-            tensorboard.experiment.add_audio(name, waveform[None], step, sample_rate=task.config.mel.sample_rate_hz)
+    first = valid[:1].to(fabric.device)
+    for name, mel in task.pictures(first, _generator(fabric, seed=-1, step=0)).items():
+        picture = (mel - mel.min()) / (mel.max() - mel.min() + 1e-9)
+        tensorboard.experiment.add_image(name, picture.T.flip(0)[None], step)
+    for name, waveform in task.audio(first, _generator(fabric, seed=-1, step=0)).items():
+        tensorboard.experiment.add_audio(name, waveform[None], step, sample_rate=task.config.mel.sample_rate_hz)
     task.train()
 
 
@@ -258,3 +278,4 @@ def save(fabric: Fabric, state: dict[str, Any], task: nn.Module, folder: Path) -
     if fabric.is_global_zero:
         (folder / f"{STATE_FILE}.part").replace(folder / STATE_FILE)
         task.save(folder)
+    fabric.barrier()  # a stage that comes next reads the files

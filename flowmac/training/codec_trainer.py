@@ -17,7 +17,8 @@ from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import count_codes, perplexity
 from flowmac.solver import get_solver
 from flowmac.training.dataset import PackedAudio, RandomSegments
-from flowmac.training.loop import Losses, Task, shared_generator
+from flowmac.training.loop import Task, shared_generator
+from flowmac.training.losses import Losses
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import torch
@@ -26,6 +26,8 @@ from torch.utils.data import DataLoader, Subset
 from flowmac.config import CodecConfig, Config, MelConfig
 from flowmac.errors import SettingError
 from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, fixed_segments, mix, pack
+from flowmac.training.graphs import GraphedStep
+from flowmac.training.losses import Losses
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,6 @@ STATE_FILE = "state.ckpt"
 
 #: Low bits of a step's seed that hold the rank of the process.
 RANK_BITS = 8
-
-Losses = dict[str, Tensor]
 
 
 class LoopConfig(Config):
@@ -46,7 +46,7 @@ class LoopConfig(Config):
     to zero over the last ``cooldown_steps``. Weights are averaged over about ``averaging_steps``.
 
     ``speeds`` and ``mix_share`` make more of little data, see `pack` and `mix`; ``resident`` keeps the training audio
-    in the device's memory.
+    in the device's memory; ``cuda_graphs`` is for vocoders against discriminators on a single GPU, see `GraphedStep`.
     """
 
     model: str
@@ -57,6 +57,7 @@ class LoopConfig(Config):
     speeds: tuple[pydantic.PositiveFloat, ...] = (1.0,)
     mix_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     resident: bool = False
+    cuda_graphs: bool = False
     batch_size: pydantic.PositiveInt = 32
     segment_frames: pydantic.PositiveInt = 128
     n_steps: pydantic.PositiveInt = 100_000
@@ -172,6 +173,7 @@ def train(
         fabric.load(folder / STATE_FILE, state)
         logger.info("going on from step %d of %s", state["step"], folder)
 
+    graphed = GraphedStep(raw_task, fabric) if config.cuda_graphs else None
     batches = _batches(fabric, train_audio, n_samples, state["step"], config)
     sums: dict[str, Tensor] = {}
     n_summed = 0
@@ -181,8 +183,12 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
         generator = _generator(fabric, config.seed, step)
-        losses = task(mix(batch, config.mix_share, generator), generator)
-        fabric.backward(losses["loss"])
+        batch = mix(batch, config.mix_share, generator)
+        if graphed is None:
+            losses = task(batch, generator)
+            fabric.backward(losses["loss"])
+        else:
+            losses = graphed(batch, generator)
         for group in optimizer.param_groups:
             nn.utils.clip_grad_norm_(group["params"], max_norm=1.0)
         optimizer.step()
@@ -223,7 +229,7 @@ def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int
     segments = RandomSegments(audio, n_samples, config.n_steps * per_step, config.seed)
     remaining = Subset(segments, range(first_step * per_step, len(segments)))
     loader = DataLoader(remaining, config.batch_size, num_workers=config.n_workers)
-    return fabric.setup_dataloaders(loader)
+    return cast(Iterable[Tensor], fabric.setup_dataloaders(loader))
 
 
 def _generator(fabric: Fabric, seed: int, step: int) -> torch.Generator:

@@ -18,10 +18,12 @@ from flowmac.config import CodecConfig, RefinerConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
-from flowmac.training.loop import Losses, Task, shared_generator
-from flowmac.training.losses import MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
-from flowmac.vocoder import RefinedVocoder, SpectralVocoder, build_vocoder
+from flowmac.training.loop import Task, shared_generator
+from flowmac.training.losses import Losses, MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
+from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.discriminators import Discriminators
+from flowmac.vocoder.refiner import RefinedVocoder
+from flowmac.vocoder.spectral import SpectralVocoder
 
 DISCRIMINATORS_FILE = "discriminators.safetensors"
 
@@ -139,6 +141,8 @@ class AdversarialTask(VocoderTask):
         super().__init__(config, start, codec, decoded_share)
         self.crop_frames = crop_frames
         self.discriminators = Discriminators()
+        # What tensor cores like. The declarations of `to` lack the argument.
+        self.discriminators.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if start is not None and (start / DISCRIMINATORS_FILE).exists():
             load_weights(self.discriminators, start / DISCRIMINATORS_FILE)
         self.mel_loss = MultiResolutionMelLoss(config.mel.sample_rate_hz)

@@ -42,7 +42,7 @@ SMOKE: dict[str, Any] = {
     "precision": "32-true",
 }
 SMOKE_CODEC = SMOKE | {"n_steps": 300, "fit_segments": 400}
-SMOKE_VOCODER = SMOKE | {"n_steps": 60, "crop_frames": 16}
+SMOKE_VOCODER = SMOKE | {"n_steps": 40, "crop_frames": 16}
 
 #: Folder, within that of a staged run, of its first stage.
 FIRST_STAGE = "autoencoder"

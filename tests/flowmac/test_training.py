@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import logging
-import shutil
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform, write_audio
-from flowmac.checkpoint import ENTROPY_FILE
+from flowmac.checkpoint import load_weights, read_model_config
 from flowmac.codec import Codec
 from flowmac.config import CodecConfig, RefinerConfig, SpectralConfig
 from flowmac.errors import SettingError
-from flowmac.training import entropy_trainer, run
+from flowmac.mel_codec import MelCodec
+from flowmac.training import run
 from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import SPLIT_FOLDERS, PackedAudio, RandomSegments, list_recordings, pack
 from flowmac.training.loop import RANK_BITS, LoopConfig, learning_rate_factor
@@ -372,3 +375,48 @@ def test_cuda_graphs_are_refused_where_they_cannot_be(
     (training_file.parent / "small.yaml").write_text(refiner_config.model_dump_json())
     with pytest.raises(SettingError, match="needs a single CUDA device, got 1 of type cpu"):
         run.train_vocoder(str(training_file), tmp_path / "refiner", recordings, None)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(
+    training_file: Path, recordings: Path, small_config: CodecConfig, tmp_path: Path, repository: Path
+) -> None:
+    latent = small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})
+    (tmp_path / "small.yaml").write_text(small_config.model_copy(update={"latent": latent}).model_dump_json())
+    text = training_file.read_text().replace("n_steps: 12", "n_steps: 4")
+    training_file.write_text(f"{text}stage: staged\nfit_segments: 40\nresident: true\n")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    train = [
+        str(Path(sys.executable).parent / "flowmac"),
+        "train",
+        "codec",
+        str(training_file),
+        "--data",
+        str(recordings),
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run([*torchrun, *train], cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"step (\d+)  ", done.stderr) == ["1", "2", "1", "2"], "both stages' steps, told once"
+    for folder in (tmp_path / "run" / run.FIRST_STAGE, tmp_path / "run"):
+        state = torch.load(folder / "state.ckpt", weights_only=False)
+        assert state["step"] == 2
+        load_weights(MelCodec(read_model_config(folder)), folder / "codec.safetensors")
+
+
+def test_a_smoke_run_shows_the_loss_falling(
+    training_file: Path,
+    recordings: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    training_file.write_text(training_file.read_text().replace("batch_size: 4", "batch_size: 400"))
+    monkeypatch.setitem(run.SMOKE_CODEC, "fit_segments", 40)
+    monkeypatch.setitem(run.SMOKE_CODEC, "n_threads", 1)
+    run.train_codec(str(training_file), tmp_path / "codec", recordings, None, is_smoke=True)
+    losses = [float(line.split("loss ")[1].split()[0]) for line in _curve(caplog) if "validation" not in line]
+    assert len(losses) == 30
+    assert np.mean(losses[-5:]) < 0.98 * np.mean(losses[:5])

@@ -158,18 +158,31 @@ TrainConfig = Annotated[str, typer.Argument(metavar="CONFIG", help="YAML file, o
 TrainOutput = Annotated[Path, typer.Option("-o", "--output", help="Folder for weights, training state and logs.")]
 TrainData = Annotated[Path | None, typer.Option("--data", help="Manifest (CSV) or folder of recordings.")]
 TrainSteps = Annotated[int | None, typer.Option(help="Stop at this step instead of the configuration's.")]
+TrainSmoke = Annotated[bool, typer.Option("--smoke", help="A small run of two minutes that shows the loss falling.")]
 
 
 @train_app.command("codec")
-def train_codec(config: TrainConfig, output: TrainOutput, data: TrainData = None, n_steps: TrainSteps = None) -> None:
+def train_codec(
+    config: TrainConfig,
+    output: TrainOutput,
+    data: TrainData = None,
+    n_steps: TrainSteps = None,
+    smoke: TrainSmoke = False,
+) -> None:
     """Train transform, codebooks and flow; run again, it goes on where it stopped."""
-    _training().train_codec(config, output, data, n_steps)
+    _training().train_codec(config, output, data, n_steps, smoke)
 
 
 @train_app.command("vocoder")
-def train_vocoder(config: TrainConfig, output: TrainOutput, data: TrainData = None, n_steps: TrainSteps = None) -> None:
-    """Train the magnitude network; run again, it goes on where it stopped."""
-    _training().train_vocoder(config, output, data, n_steps)
+def train_vocoder(
+    config: TrainConfig,
+    output: TrainOutput,
+    data: TrainData = None,
+    n_steps: TrainSteps = None,
+    smoke: TrainSmoke = False,
+) -> None:
+    """Train a network from mel to audio; run again, it goes on where it stopped."""
+    _training().train_vocoder(config, output, data, n_steps, smoke)
 
 
 @train_app.command("export")

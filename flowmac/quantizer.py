@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 #: Entries of a codebook: what a byte can name.
 N_ENTRIES = 256
@@ -33,7 +33,8 @@ class ResidualVectorQuantizer(nn.Module):
     """Codebooks [L, P, K, D], found by k-means and kept up by exponential averages in training.
 
     Source: residual quantisation as in SoundStream (Zeghidour et al. 2021, section III-C); codebooks as buffers with
-    exponential averages as in VQ-VAE (van den Oord et al. 2017, appendix A).
+    exponential averages as in VQ-VAE (van den Oord et al. 2017, appendix A). Where several processes train, all of them
+    have the averages over the batches of all; they must then use the same number of levels.
     """
 
     codebooks: Tensor
@@ -131,7 +132,13 @@ class ResidualVectorQuantizer(nn.Module):
     def _follow(self, level: int, residuals: Tensor, codes: Tensor) -> None:
         """Move the entries of a level towards the residuals [N, P, D] that chose them by ``codes`` [N, P]."""
         counts, sums = _cluster_sums(residuals, codes)
-        self.shares[level].lerp_(counts / len(codes), 1 - self.decay)
+        random = residuals[torch.randint(len(residuals), (N_ENTRIES,), device=residuals.device)].transpose(0, 1)
+        if distributed.is_available() and distributed.is_initialized():
+            random = random.contiguous()
+            distributed.all_reduce(counts)
+            distributed.all_reduce(sums)
+            distributed.broadcast(random, src=0)
+        self.shares[level].lerp_(counts / counts.sum(dim=-1, keepdim=True), 1 - self.decay)
         usage, entries = self.usage[level], self.codebooks[level]
         totals = entries * usage[..., None]  # the average is kept as entry times usage
         usage.mul_(self.decay).add_(counts, alpha=1 - self.decay)
@@ -139,7 +146,6 @@ class ResidualVectorQuantizer(nn.Module):
         entries.copy_(totals / usage[..., None].clamp(min=1e-5))
         mean_usage = usage.mean(dim=-1, keepdim=True)
         dead = usage < DEAD_SHARE * mean_usage
-        random = residuals[torch.randint(len(residuals), (N_ENTRIES,), device=residuals.device)].transpose(0, 1)
         entries.copy_(torch.where(dead[..., None], random, entries))
         usage.copy_(torch.where(dead, REVIVED_SHARE * mean_usage, usage))
 

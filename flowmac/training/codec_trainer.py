@@ -17,7 +17,8 @@ from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import count_codes, perplexity
 from flowmac.solver import get_solver
 from flowmac.training.dataset import PackedAudio, RandomSegments
-from flowmac.training.loop import Losses, Task
+from flowmac.training.loop import Task, shared_generator
+from flowmac.training.losses import Losses
 
 logger = logging.getLogger(__name__)
 
@@ -217,10 +218,9 @@ class CodecTask(Task):
         return torch.stack([perplexity(count_codes(level)).mean() for level in codes.unbind(-1)])
 
     def _draw_levels(self, generator: torch.Generator) -> int:
-        # On the CPU, so that nothing waits for the device.
-        on_cpu = torch.Generator().manual_seed(generator.initial_seed())
         n_levels = self.config.latent.n_levels
-        return min(int(torch.randint(n_levels * FULL_LEVELS_ODDS, (), generator=on_cpu)) + 1, n_levels)
+        drawn = torch.randint(n_levels * FULL_LEVELS_ODDS, (), generator=shared_generator(generator))
+        return min(int(drawn) + 1, n_levels)
 
     def _coarse(self, mel: Tensor, n_levels: int) -> Tensor:
         latents = self.codec.autoencoder.encode(mel)

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
+#: Folders of a corpus that is divided already, as LibriTTS and LibriSpeech are: train-clean-100, dev-clean, test-other.
+SPLIT_FOLDERS = {"train": "train-*/", "valid": "dev-*/"}
+
 #: Range of the random gain, and the peak it never goes beyond.
 GAIN_DB = (-12.0, 6.0)
 HIGHEST_PEAK = 0.98
@@ -42,15 +45,20 @@ def list_recordings(source: Path, split: str) -> list[Path]:
 
     Args:
         source: a CSV manifest with the column ``path`` (relative to it) and, if it has splits, ``split``; or a
-            folder, which is searched with its subfolders and has no splits (every hundredth file is for validation).
+            folder, which is searched with its subfolders. If it holds folders ``train-*`` and ``dev-*`` (``LibriTTS``,
+            as torchaudio unpacks it), these are the splits; else every hundredth file is for validation.
         split: ``train`` or ``valid``.
 
     Raises:
         SettingError: the source is missing, lacks the column, or has no recordings of this split.
     """
     if source.is_dir():
-        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-        paths = [path for i, path in enumerate(files) if (i % 100 == 0) == (split == "valid")]
+        divided = {name: _recordings_in(source.glob(pattern)) for name, pattern in SPLIT_FOLDERS.items()}
+        files = divided["train"] or _recordings_in([source])
+        if all(divided.values()):
+            paths = divided[split]
+        else:
+            paths = [path for i, path in enumerate(files) if (i % 100 == 0) == (split == "valid")]
     elif source.is_file():
         with source.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -62,6 +70,10 @@ def list_recordings(source: Path, split: str) -> list[Path]:
     if not paths:
         raise SettingError(f"{source}: has no recordings for the split '{split}'")
     return paths
+
+
+def _recordings_in(folders: Iterable[Path]) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,18 @@
 
 A task is a module whose forward takes a batch of audio and a random generator and gives its losses. The loop owns
 everything else: data, optimiser, averaged weights, checkpoints, logs. All randomness of step n is drawn from
-generators seeded with (seed, n), so that a resumed run goes on exactly as an unbroken one.
+generators seeded with (seed, n, rank of the process), so that a resumed run goes on exactly as an unbroken one.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import torch
@@ -25,12 +26,15 @@ from torch.utils.data import DataLoader, Subset
 from flowmac.config import CodecConfig, Config, MelConfig
 from flowmac.errors import SettingError
 from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, fixed_segments, mix, pack
+from flowmac.training.graphs import GraphedStep
+from flowmac.training.losses import Losses
 
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "state.ckpt"
 
-Losses = dict[str, Tensor]
+#: Low bits of a step's seed that hold the rank of the process.
+RANK_BITS = 8
 
 
 class LoopConfig(Config):
@@ -42,7 +46,7 @@ class LoopConfig(Config):
     to zero over the last ``cooldown_steps``. Weights are averaged over about ``averaging_steps``.
 
     ``speeds`` and ``mix_share`` make more of little data, see `pack` and `mix`; ``resident`` keeps the training audio
-    in the device's memory.
+    in the device's memory; ``cuda_graphs`` is for vocoders against discriminators on a single GPU, see `GraphedStep`.
     """
 
     model: str
@@ -53,6 +57,7 @@ class LoopConfig(Config):
     speeds: tuple[pydantic.PositiveFloat, ...] = (1.0,)
     mix_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     resident: bool = False
+    cuda_graphs: bool = False
     batch_size: pydantic.PositiveInt = 32
     segment_frames: pydantic.PositiveInt = 128
     n_steps: pydantic.PositiveInt = 100_000
@@ -134,7 +139,7 @@ def train(
     tensorboard = TensorBoardLogger(folder.parent, name=folder.name, version="logs")
     fabric = Fabric(
         accelerator=config.accelerator,
-        devices=config.devices,
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", 0)) or config.devices,  # torchrun says how many there are
         precision=config.precision,  # type: ignore[arg-type]  # a string from YAML; Fabric checks it
         loggers=[tensorboard],
     )
@@ -168,16 +173,22 @@ def train(
         fabric.load(folder / STATE_FILE, state)
         logger.info("going on from step %d of %s", state["step"], folder)
 
+    graphed = GraphedStep(raw_task, fabric) if config.cuda_graphs else None
     batches = _batches(fabric, train_audio, n_samples, state["step"], config)
     sums: dict[str, Tensor] = {}
     n_summed = 0
     last_save = time.monotonic()
+    is_save_due = False
     for step, batch in enumerate(batches, start=state["step"]):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
         generator = _generator(fabric, config.seed, step)
-        losses = task(mix(batch, config.mix_share, generator), generator)
-        fabric.backward(losses["loss"])
+        batch = mix(batch, config.mix_share, generator)
+        if graphed is None:
+            losses = task(batch, generator)
+            fabric.backward(losses["loss"])
+        else:
+            losses = graphed(batch, generator)
         for group in optimizer.param_groups:
             nn.utils.clip_grad_norm_(group["params"], max_norm=1.0)
         optimizer.step()
@@ -193,15 +204,19 @@ def train(
         if state["step"] % config.log_steps == 0:
             means = {name: float(value) / n_summed for name, value in sums.items()}
             fabric.log_dict({f"train/{name}": value for name, value in means.items()}, state["step"])
-            report(state["step"], means)
+            if fabric.is_global_zero:
+                report(state["step"], means)
             sums.clear()
             n_summed = 0
+            # Clocks differ, and all processes must save at the same step.
+            is_save_due = fabric.broadcast(time.monotonic() - last_save > 60 * config.save_minutes)
         is_last = state["step"] == config.n_steps
-        if state["step"] % config.validate_steps == 0 or is_last:
+        if fabric.is_global_zero and (state["step"] % config.validate_steps == 0 or is_last):
             validate(average.module, valid, config, fabric, tensorboard, state["step"])
-        if time.monotonic() - last_save > 60 * config.save_minutes or is_last:
+        if is_save_due or is_last:
             save(fabric, state, average.module, folder)
             last_save = time.monotonic()
+            is_save_due = False
 
 
 def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:
@@ -214,12 +229,24 @@ def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int
     segments = RandomSegments(audio, n_samples, config.n_steps * per_step, config.seed)
     remaining = Subset(segments, range(first_step * per_step, len(segments)))
     loader = DataLoader(remaining, config.batch_size, num_workers=config.n_workers)
-    return fabric.setup_dataloaders(loader)
+    return cast(Iterable[Tensor], fabric.setup_dataloaders(loader))
 
 
 def _generator(fabric: Fabric, seed: int, step: int) -> torch.Generator:
     generator = torch.Generator(device=fabric.device)
-    return generator.manual_seed(hash((seed, step, fabric.global_rank)) & 0x7FFFFFFF)
+    return generator.manual_seed((hash((seed, step)) & 0xFFFFFF) << RANK_BITS | fabric.global_rank)
+
+
+def shared_generator(generator: torch.Generator, purpose: int = 0) -> torch.Generator:
+    """A generator for what the program itself must know of a step, such as a number of levels.
+
+    It draws on the CPU, so that nothing waits for the device, and the same in all processes, which must do the same.
+
+    Args:
+        generator: that of the step.
+        purpose: what the numbers are for; keeps different ones independent.
+    """
+    return torch.Generator().manual_seed((generator.initial_seed() >> RANK_BITS) + purpose)
 
 
 @torch.no_grad()
@@ -241,13 +268,12 @@ def validate(
             sums[name] += float(value) / len(batches)
     fabric.log_dict({f"valid/{name}": value for name, value in sums.items()}, step)
     logger.info("step %d, validation: %s", step, "  ".join(f"{k} {v:.4f}" for k, v in sums.items()))
-    if fabric.is_global_zero:
-        first = valid[:1].to(fabric.device)
-        for name, mel in task.pictures(first, _generator(fabric, seed=-1, step=0)).items():
-            picture = (mel - mel.min()) / (mel.max() - mel.min() + 1e-9)
-            tensorboard.experiment.add_image(name, picture.T.flip(0)[None], step)
-        for name, waveform in task.audio(first, _generator(fabric, seed=-1, step=0)).items():
-            tensorboard.experiment.add_audio(name, waveform[None], step, sample_rate=task.config.mel.sample_rate_hz)
+    first = valid[:1].to(fabric.device)
+    for name, mel in task.pictures(first, _generator(fabric, seed=-1, step=0)).items():
+        picture = (mel - mel.min()) / (mel.max() - mel.min() + 1e-9)
+        tensorboard.experiment.add_image(name, picture.T.flip(0)[None], step)
+    for name, waveform in task.audio(first, _generator(fabric, seed=-1, step=0)).items():
+        tensorboard.experiment.add_audio(name, waveform[None], step, sample_rate=task.config.mel.sample_rate_hz)
     task.train()
 
 
@@ -258,3 +284,4 @@ def save(fabric: Fabric, state: dict[str, Any], task: nn.Module, folder: Path) -
     if fabric.is_global_zero:
         (folder / f"{STATE_FILE}.part").replace(folder / STATE_FILE)
         task.save(folder)
+    fabric.barrier()  # a stage that comes next reads the files

@@ -10,6 +10,9 @@ from flowmac.config import MelConfig
 from flowmac.mel import MelSpectrogram
 from flowmac.vocoder.discriminators import Judgement
 
+#: Losses of a batch by name; what is minimised is the entry ``loss``.
+Losses = dict[str, Tensor]
+
 #: Windows in samples and bands of each resolution; the hop is a quarter of the window.
 RESOLUTIONS = ((64, 10), (128, 20), (256, 40), (512, 80), (1024, 128), (2048, 160))
 

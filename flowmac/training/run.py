@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pydantic
 import torch
@@ -21,6 +21,28 @@ from flowmac.training.vocoder_trainer import AdversarialTask, MagnitudeTask
 logger = logging.getLogger(__name__)
 
 L = TypeVar("L", bound=LoopConfig)
+
+#: What a smoke run changes in any training file: from the data or random weights, where a loss falls at once, on little
+#: of everything. The numbers of steps make it about two minutes on two cores.
+SMOKE: dict[str, Any] = {
+    "start": None,
+    "speeds": (1.0,),
+    "resident": False,
+    "cuda_graphs": False,
+    "batch_size": 4,
+    "segment_frames": 32,
+    "warmup_steps": 10,
+    "cooldown_steps": 0,
+    "averaging_steps": 20,
+    "log_steps": 10,
+    "n_valid_segments": 8,
+    "n_threads": 2,
+    "accelerator": "cpu",
+    "devices": 1,
+    "precision": "32-true",
+}
+SMOKE_CODEC = SMOKE | {"n_steps": 300, "fit_segments": 400}
+SMOKE_VOCODER = SMOKE | {"n_steps": 40, "crop_frames": 16}
 
 #: Folder, within that of a staged run, of its first stage.
 FIRST_STAGE = "autoencoder"
@@ -50,7 +72,7 @@ class VocoderTrainConfig(LoopConfig):
     crop_frames: pydantic.PositiveInt = 32
 
 
-def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
+def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int | None, is_smoke: bool = False) -> None:
     """Train a mel codec into ``folder`` as a training file or a preset says.
 
     Args:
@@ -58,11 +80,12 @@ def train_codec(config_name: str, folder: Path, data: Path | None, n_steps: int 
         folder: gets weights, training state and logs; a run that is there is gone on with.
         data: manifest or folder of recordings, in place of the configuration's.
         n_steps: in place of the configuration's.
+        is_smoke: a run of two minutes that shows the loss falling, see `SMOKE`.
 
     Raises:
         SettingError: a configuration is missing or not valid.
     """
-    config = _resolve(CodecTrainConfig, config_name, data, n_steps)
+    config = _resolve(CodecTrainConfig, config_name, data, n_steps, SMOKE_CODEC if is_smoke else {})
     model = _model(config)
     if config.stage != "staged":
         _train_stage(config.stage, config, model, folder)
@@ -94,9 +117,11 @@ def _train_stage(stage: Stage, config: CodecTrainConfig, model: CodecConfig, fol
     _run(make_task, config, model, folder)
 
 
-def train_vocoder(config_name: str, folder: Path, data: Path | None, n_steps: int | None) -> None:
+def train_vocoder(
+    config_name: str, folder: Path, data: Path | None, n_steps: int | None, is_smoke: bool = False
+) -> None:
     """Train a vocoder into ``folder``; arguments and errors as `train_codec`."""
-    config = _resolve(VocoderTrainConfig, config_name, data, n_steps)
+    config = _resolve(VocoderTrainConfig, config_name, data, n_steps, SMOKE_VOCODER if is_smoke else {})
     model = _model(config)
     start = _start(config, folder, VOCODER_FILE)
     codec = None if config.codec is None else find_model(config.codec)
@@ -109,9 +134,9 @@ def train_vocoder(config_name: str, folder: Path, data: Path | None, n_steps: in
     _run(make_task, config, model, folder)
 
 
-def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None) -> L:
+def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None, smoke: dict[str, Any]) -> L:
     path = shipped_or_path("training configuration", name)
-    config = read_config(kind, path)
+    config = read_config(kind, path).model_copy(update=smoke)
     if data is not None:
         config = config.model_copy(update={"data": data})
     elif config.data is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from flowmac.quantizer import CHUNK_VECTORS, N_ENTRIES, ResidualVectorQuantizer, count_codes, perplexity
 
@@ -155,3 +157,36 @@ def test_long_input_is_searched_in_parts_of_equal_result(quantizer: ResidualVect
     assert latents.shape[0] * latents.shape[1] > 2 * CHUNK_VECTORS
     parts = [quantizer.encode(part, 2, 4) for part in latents.split(7)]
     assert torch.equal(quantizer.encode(latents, 2, 4), torch.cat(parts))
+
+
+N_FAR = 10  # entries so far away that nobody chooses them
+
+
+def _follow(latents: Tensor) -> dict[str, Tensor]:
+    """What a training step on latents makes of codebooks that are always the same at first."""
+    quantizer = ResidualVectorQuantizer(n_levels=2, n_positions=2, vector_size=4, decay=0.9).train()
+    quantizer.codebooks.copy_(torch.randn(quantizer.codebooks.shape, generator=torch.Generator().manual_seed(7)))
+    quantizer.codebooks[:, :, :N_FAR] = 100.0
+    quantizer.usage[:, :, :N_FAR] = 0.0
+    quantizer(latents, n_levels=2)
+    return {"codebooks": quantizer.codebooks, "usage": quantizer.usage, "shares": quantizer.shares}
+
+
+def _follow_in_process(rank: int, folder: Path, latents: Tensor) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.manual_seed(rank)
+    torch.save(_follow(latents.chunk(2)[rank]), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_codebooks_follow_the_batches_of_all_processes(tmp_path: Path) -> None:
+    latents = torch.randn(600, 2, 4, generator=torch.Generator().manual_seed(0))
+    torch.multiprocessing.spawn(_follow_in_process, (tmp_path, latents), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    whole = _follow(latents)
+    for name, values in first.items():
+        assert torch.equal(values, second[name]), name
+        assert torch.allclose(values[:, :, N_FAR:], whole[name][:, :, N_FAR:], atol=1e-6), name
+    revived = first["codebooks"][0, 0, :N_FAR]
+    assert bool((revived[:, None] == latents[:300, 0]).all(-1).any(-1).all()), "not of the first process' batch"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import logging
-import shutil
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,24 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform, write_audio
-from flowmac.checkpoint import ENTROPY_FILE
+from flowmac.checkpoint import load_weights, read_model_config
 from flowmac.codec import Codec
-from flowmac.config import CodecConfig
+from flowmac.config import CodecConfig, RefinerConfig, SpectralConfig
 from flowmac.errors import SettingError
-from flowmac.training import entropy_trainer, run
+from flowmac.mel_codec import MelCodec
+from flowmac.training import run
 from flowmac.training.codec_trainer import CodecTask, Stage
-from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, list_recordings, mix, pack
-from flowmac.training.loop import LoopConfig, learning_rate_factor
+from flowmac.training.dataset import (
+    SPLIT_FOLDERS,
+    PackedAudio,
+    RandomSegments,
+    ResidentSegments,
+    list_recordings,
+    mix,
+    pack,
+)
+from flowmac.training.loop import RANK_BITS, LoopConfig, learning_rate_factor
+from flowmac.training.vocoder_trainer import AdversarialTask
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
 
@@ -67,6 +79,20 @@ def test_manifests_and_folders_are_listed(recordings: Path) -> None:
         "5.flac",
         "damaged.wav",
     ]
+
+
+def test_libritts_is_divided_as_its_folders_say(tmp_path: Path) -> None:
+    """The tree of torchaudio.datasets.LIBRITTS; its transcripts are no recordings, its test split is for neither."""
+    for name in ("train-clean-100", "train-other-500", "dev-clean", "test-clean"):
+        chapter = tmp_path / name / "84" / "121123"
+        chapter.mkdir(parents=True)
+        for suffix in ("wav", "normalized.txt", "original.txt"):
+            (chapter / f"84_121123_{name}_000000.{suffix}").touch()
+    listed = {
+        split: [path.relative_to(tmp_path).parts[0] for path in list_recordings(tmp_path, split)]
+        for split in SPLIT_FOLDERS
+    }
+    assert listed == {"train": ["train-clean-100", "train-other-500"], "valid": ["dev-clean"]}
 
 
 def test_wrong_sources_are_told(recordings: Path, tmp_path: Path) -> None:
@@ -350,12 +376,90 @@ def test_an_autoencoder_learns_from_random_weights(small_paper_config: CodecConf
     assert min(perplexities[-1]) > 40, "codes have died out"
 
 
-def test_entropy_model_comes_from_a_manifest(model_folder: Path, recordings: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(model_folder, folder)
-    (folder / ENTROPY_FILE).unlink()
-    entropy_trainer.train_entropy(folder, recordings, n_segments=4, cache=tmp_path / "cache")
-    codec = Codec.from_pretrained(folder)
-    sound = Waveform(make_sound(2.0), RATE_HZ)
-    plain, coded = codec.encode(sound), codec.encode(sound, entropy=True)
-    assert np.array_equal(codec.decode(coded).samples, codec.decode(plain).samples)
+@pytest.fixture
+def refiner_config(small_config: CodecConfig) -> CodecConfig:
+    start = SpectralConfig(width=16, n_blocks=1, n_iterations=8)
+    return small_config.model_copy(update={"vocoder": RefinerConfig(start=start, width=16, n_blocks=1)})
+
+
+def test_a_step_in_parts_is_the_step_as_a_whole(refiner_config: CodecConfig) -> None:
+    """CUDA graphs hold the losses alone: what they are given must be all that the step draws."""
+    torch.manual_seed(0)
+    task = AdversarialTask(refiner_config, None, None, decoded_share=0, crop_frames=12)
+    waveform = torch.from_numpy(make_sound(0.4)[:, : 16 * 512])
+
+    def draws() -> torch.Generator:
+        return torch.Generator().manual_seed(1234)
+
+    def gradients(losses: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        task.zero_grad()
+        losses["loss"].backward()
+        return {name: value.grad.clone() for name, value in task.named_parameters() if value.grad is not None}
+
+    whole = task(waveform, draws())
+    inputs = task.prepare(waveform, draws())
+    torch.manual_seed(5)
+    parts = task.losses(*inputs, task.draw_iterations(draws()))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+    expected, found = gradients(whole), gradients(parts)
+    assert len(expected) == len(list(task.parameters()))
+    for name, gradient in expected.items():
+        assert torch.equal(gradient, found[name]), name
+    assert {task.draw_iterations(torch.Generator().manual_seed(seed << RANK_BITS)) for seed in range(20)} == {2, 4, 8}
+
+
+def test_cuda_graphs_are_refused_where_they_cannot_be(
+    training_file: Path, refiner_config: CodecConfig, recordings: Path, tmp_path: Path
+) -> None:
+    with training_file.open("a") as file:
+        file.write("cuda_graphs: true\ncrop_frames: 12\n")
+    with pytest.raises(SettingError, match="cuda_graphs: only vocoders"):
+        run.train_vocoder(str(training_file), tmp_path / "spectral", recordings, None)
+    (training_file.parent / "small.yaml").write_text(refiner_config.model_dump_json())
+    with pytest.raises(SettingError, match="needs a single CUDA device, got 1 of type cpu"):
+        run.train_vocoder(str(training_file), tmp_path / "refiner", recordings, None)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(
+    training_file: Path, recordings: Path, small_config: CodecConfig, tmp_path: Path, repository: Path
+) -> None:
+    latent = small_config.latent.model_copy(update={"encoder_blocks": 1, "decoder_blocks": 1})
+    (tmp_path / "small.yaml").write_text(small_config.model_copy(update={"latent": latent}).model_dump_json())
+    text = training_file.read_text().replace("n_steps: 12", "n_steps: 4")
+    training_file.write_text(f"{text}stage: staged\nfit_segments: 40\nresident: true\n")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    train = [
+        str(Path(sys.executable).parent / "flowmac"),
+        "train",
+        "codec",
+        str(training_file),
+        "--data",
+        str(recordings),
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run([*torchrun, *train], cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"step (\d+)  ", done.stderr) == ["1", "2", "1", "2"], "both stages' steps, told once"
+    for folder in (tmp_path / "run" / run.FIRST_STAGE, tmp_path / "run"):
+        state = torch.load(folder / "state.ckpt", weights_only=False)
+        assert state["step"] == 2
+        load_weights(MelCodec(read_model_config(folder)), folder / "codec.safetensors")
+
+
+def test_a_smoke_run_shows_the_loss_falling(
+    training_file: Path,
+    recordings: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    training_file.write_text(training_file.read_text().replace("batch_size: 4", "batch_size: 400"))
+    monkeypatch.setitem(run.SMOKE_CODEC, "fit_segments", 40)
+    monkeypatch.setitem(run.SMOKE_CODEC, "n_threads", 1)
+    run.train_codec(str(training_file), tmp_path / "codec", recordings, None, is_smoke=True)
+    losses = [float(line.split("loss ")[1].split()[0]) for line in _curve(caplog) if "validation" not in line]
+    assert len(losses) == 30
+    assert np.mean(losses[-5:]) < 0.98 * np.mean(losses[:5])

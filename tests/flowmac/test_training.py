@@ -140,7 +140,7 @@ def test_resident_segments_are_those_of_the_recordings(packed_sound: PackedAudio
     assert torch.equal(segments, resident.draw(64, torch.Generator().manual_seed(0)))
     assert float(segments.abs().max()) <= 0.981
     whole = torch.from_numpy(np.array(packed_sound.samples)).float()
-    for segment in segments[:4]:
+    for segment in [segment for segment in segments if bool(segment.any())][:4]:
         pieces = whole.unfold(0, 1000, 1)
         similarity = (pieces @ segment) / (pieces.norm(dim=1) * segment.norm()).clamp(min=1e-9)
         assert float(similarity.abs().max()) > 0.9999

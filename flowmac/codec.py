@@ -18,7 +18,7 @@ from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, CheckpointError, SettingError
 from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
-from flowmac.solver import get_solver, n_steps
+from flowmac.solver import get_solver, get_time_grid, n_steps
 from flowmac.synthesis import DecodeSettings, Synthesis
 from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.base import Vocoder
@@ -130,6 +130,7 @@ class Codec:
         cfg: float | None = None,
         solver: str = "euler",
         seed: int = 0,
+        time_grid: str = "uniform",
         temperature: float | None = None,
     ) -> DecodeSettings:
         """Check an operating point and fill in the release's defaults.
@@ -143,6 +144,7 @@ class Codec:
             cfg=defaults.cfg if cfg is None else cfg,
             solver=get_solver(solver),
             seed=seed,
+            time_grid=get_time_grid(time_grid),
             temperature=defaults.temperature if temperature is None else temperature,
         )
         if settings.nfe != 0:
@@ -249,6 +251,7 @@ class Codec:
         cfg: float | None = None,
         solver: str = "euler",
         seed: int = 0,
+        time_grid: str = "uniform",
         temperature: float | None = None,
         conceal: bool = False,
     ) -> Waveform:
@@ -260,6 +263,7 @@ class Codec:
             cfg: guidance scale of at least 0; 1 is none, others double the cost.
             solver: euler, midpoint, heun or rk4.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
+            time_grid: uniform, or early for short steps first.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
             conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
 
@@ -267,7 +271,9 @@ class Codec:
             BitstreamError: the stream is damaged or was made with other codebooks.
             SettingError: a setting is out of range.
         """
-        settings = self.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+        settings = self.decode_settings(
+            nfe=nfe, cfg=cfg, solver=solver, time_grid=time_grid, seed=seed, temperature=temperature
+        )
         blocks = list(self.decode_blocks(data, settings, conceal=conceal))
         return Waveform(np.concatenate(blocks, axis=1), self.sample_rate_hz)
 

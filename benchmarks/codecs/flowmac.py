@@ -18,7 +18,7 @@ class FlowMACSettings(CodecSettings):
     """``weights``: a released name, a folder or a hub id. Without ``nfe``, ``cfg`` or ``temperature``: the release's.
 
     ``nfe`` counts network evaluations of the solver (0 leaves the flow out), ``cfg`` is the strength of guidance (1 is
-    none), ``temperature`` scales the noise, ``seed`` draws it.
+    none), ``time_grid`` is uniform or early (short steps first), ``temperature`` scales the noise, ``seed`` draws it.
 
     Of the encoder: ``beam`` paths of its search and ``refine`` rounds of choosing codes anew (both cost time); with
     ``adaptive`` groups share the rate, which is then a mean; with ``entropy`` the codes take fewer bits than the rate.
@@ -29,6 +29,7 @@ class FlowMACSettings(CodecSettings):
     nfe: int | None = pydantic.Field(default=None, ge=0, le=10_000)
     cfg: float | None = pydantic.Field(default=None, ge=0)
     solver: str = "euler"
+    time_grid: str = "uniform"
     seed: int = pydantic.Field(default=0, ge=0, lt=2**63)
     temperature: float | None = pydantic.Field(default=None, ge=0)
     beam: int | None = pydantic.Field(default=None, ge=1, le=1024)
@@ -67,7 +68,7 @@ class FlowMAC(CodecAdapter):
             parts.append(f"temperature {settings.temperature:g}")
         if settings.beam != self._codec.config.latent.beam_width:
             parts.append(f"beam {settings.beam}")
-        for key in ("refine", "solver", "seed", "weights"):
+        for key in ("refine", "solver", "time_grid", "seed", "weights"):
             value = getattr(settings, key)
             if value != FlowMACSettings.model_fields[key].default:
                 parts.append(f"{key} {value}")
@@ -101,7 +102,7 @@ class FlowMAC(CodecAdapter):
         return self.settings.model_dump(include={"kbps", "beam", "refine", "adaptive", "entropy"})
 
     def _decode_settings(self) -> dict[str, Any]:
-        return self.settings.model_dump(include={"nfe", "cfg", "solver", "seed", "temperature"})
+        return self.settings.model_dump(include={"nfe", "cfg", "solver", "time_grid", "seed", "temperature"})
 
     def payload_bits(self, data: bytes) -> int:
         """Bits of the codes."""

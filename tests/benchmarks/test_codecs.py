@@ -179,9 +179,11 @@ def test_flowmac_resolves_the_defaults_of_its_weights(model_folder: Path) -> Non
 def test_flowmac_counts_its_bits_and_evaluations(model_folder: Path) -> None:
     adapter_class = CODECS.get("flowmac")
     adapter = adapter_class(
-        adapter_class.settings_model(weights=str(model_folder), kbps=1.5, nfe=2, cfg=1.5, temperature=0.5, seed=3)
+        adapter_class.settings_model(
+            weights=str(model_folder), kbps=1.5, nfe=2, cfg=1.5, temperature=0.5, time_grid="early", seed=3
+        )
     )
-    assert "1.5 kbit/s, NFE 2, CFG 1.5, temperature 0.5, seed 3" in adapter.label
+    assert "1.5 kbit/s, NFE 2, CFG 1.5, temperature 0.5, time grid early, seed 3" in adapter.label
     assert adapter.n_evaluations == 4
     waveform = Waveform(babble(8 * 8 * 512 / 24000)[np.newaxis], 24000)
     data = adapter.encode(waveform)

@@ -200,6 +200,7 @@ def test_guidance_and_solvers_change_the_result_and_count(codec: Codec, sound: W
     plain = codec.decode(data, nfe=4, temperature=1.0).samples
     assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, cfg=2.0).samples)
     assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, solver="heun").samples)
+    assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, time_grid="early").samples)
     assert codec.n_evaluations(4) == 4
     assert codec.n_evaluations(4, 2.0) == 8
     assert codec.n_evaluations(0) == 0
@@ -216,9 +217,10 @@ def test_bad_settings_say_what_is_possible(codec: Codec, sound: Waveform) -> Non
     with pytest.raises(CheckpointError, match="flowmac train entropy"):
         Codec(codec.config, codec.mel_codec, codec.vocoder, "").encode(sound, entropy=True)
     data = codec.encode(sound)
-    for wrong in ({"nfe": -1}, {"cfg": -0.5}, {"temperature": float("nan")}, {"solver": "rk5"}, {"seed": -1}):
+    bad_values = {"nfe": -1, "cfg": -0.5, "temperature": float("nan"), "solver": "rk5", "time_grid": "late", "seed": -1}
+    for name, value in bad_values.items():
         with pytest.raises(SettingError):
-            codec.decode(data, **wrong)  # type: ignore[arg-type]
+            codec.decode(data, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="multiple of 2"):
         codec.decode(data, nfe=3, solver="heun")
 

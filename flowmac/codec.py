@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flowmac import checkpoint, packets
 from flowmac.analysis import Analysis, EncodeSettings
@@ -129,8 +130,8 @@ class Codec:
         nfe: int | None = None,
         cfg: float | None = None,
         solver: str = "euler",
-        seed: int = 0,
         time_grid: str = "uniform",
+        seed: int = 0,
         temperature: float | None = None,
     ) -> DecodeSettings:
         """Check an operating point and fill in the release's defaults.
@@ -143,8 +144,8 @@ class Codec:
             nfe=defaults.nfe if nfe is None else nfe,
             cfg=defaults.cfg if cfg is None else cfg,
             solver=get_solver(solver),
-            seed=seed,
             time_grid=get_time_grid(time_grid),
+            seed=seed,
             temperature=defaults.temperature if temperature is None else temperature,
         )
         if settings.nfe != 0:
@@ -250,8 +251,8 @@ class Codec:
         nfe: int | None = None,
         cfg: float | None = None,
         solver: str = "euler",
-        seed: int = 0,
         time_grid: str = "uniform",
+        seed: int = 0,
         temperature: float | None = None,
         conceal: bool = False,
     ) -> Waveform:
@@ -262,8 +263,8 @@ class Codec:
             nfe: evaluations of the velocity along the path; 0 leaves the flow out.
             cfg: guidance scale of at least 0; 1 is none, others double the cost.
             solver: euler, midpoint, heun or rk4.
-            seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             time_grid: uniform, or early for short steps first.
+            seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
             conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
 
@@ -288,12 +289,27 @@ class Codec:
         Raises:
             BitstreamError: as for `decode`, before the first block.
         """
+        header, channels = self._unpack(data, conceal)
+        return self._synthesis.blocks(header, channels, settings)
+
+    @torch.inference_mode()
+    def decode_mels(self, data: bytes, settings: DecodeSettings) -> Tensor:
+        """Mel magnitudes [C, T, M] of a .fmac stream: what the vocoder would be given.
+
+        Raises:
+            BitstreamError: as for `decode`.
+        """
+        header, channels = self._unpack(data, conceal=False)
+        mels = [self._synthesis.mels(header, codes, i, settings) for i, codes in enumerate(channels)]
+        return torch.stack([torch.cat(list(blocks), dim=1).T for blocks in mels])
+
+    def _unpack(self, data: bytes, conceal: bool) -> tuple[Header, list[ChannelCodes]]:
         header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
         self._check_fits(header)
         channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
         if max(channel.n_levels.max() for channel in channels) > self.config.latent.n_levels:
             raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
-        return self._synthesis.blocks(header, channels, settings)
+        return header, channels
 
     def stream_id(self, range_coding: bool) -> bytes:
         """Identity of all that gives a stream's bytes their meaning."""

@@ -50,7 +50,7 @@ class FlowMAC(CodecAdapter):
 
     def __init__(self, settings: FlowMACSettings) -> None:
         super().__init__(settings)
-        self._codec = _load(settings.weights)
+        self._codec = load_codec(settings.weights)
         self._defaults = self._codec.config.decode
         defaults = self._defaults.model_dump() | {"beam": self._codec.config.latent.beam_width}
         self.settings = FlowMACSettings.model_validate(defaults | settings.model_dump(exclude_none=True))
@@ -71,7 +71,7 @@ class FlowMAC(CodecAdapter):
         for key in ("refine", "solver", "time_grid", "seed", "weights"):
             value = getattr(settings, key)
             if value != FlowMACSettings.model_fields[key].default:
-                parts.append(f"{key} {value}")
+                parts.append(f"{key.replace('_', ' ')} {value}")
         parts += [key for key in ("adaptive", "entropy") if getattr(settings, key)]
         return ", ".join(parts)
 
@@ -112,7 +112,7 @@ class FlowMAC(CodecAdapter):
 
 
 @functools.lru_cache(maxsize=2)
-def _load(weights: str) -> Codec:
+def load_codec(weights: str) -> Codec:
     """All operating points share one model in memory."""
     from flowmac import Codec
 

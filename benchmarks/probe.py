@@ -78,7 +78,7 @@ def estimate(plan: Plan, to_do: Sequence[Task], tell: Callable[[str], None]) -> 
 def n_passes(spec: RunSpec) -> int:
     """How often a row codes its clip: see `benchmarks.worker.code`."""
     codec = CODECS.get(spec.codec)
-    if not codec.has_stream or codec.timing == "none":
+    if codec.timing == "none":
         return 1
     return spec.repeats + (codec.timing == "process")
 

@@ -92,7 +92,7 @@ def measure_speed(
     for text in codecs:
         name, settings = parse(text)
         codec = CODECS.get(name)
-        if codec.timing == "none" or not codec.has_stream:
+        if codec.timing == "none":
             raise SettingError(f"'{text}': codes nothing (a condition of listening tests): there is nothing to time")
         clocks.append(codec.timing)
         pairs.append(ready_pair(codec, settings))

@@ -168,7 +168,7 @@ def code(encoder: CodecAdapter, decoder: CodecAdapter, reference: Waveform, clip
         return encoder.encode_clip(reference, clip_id)
 
     clock = encoder.timing
-    if clock == "none" or not encoder.has_stream:
+    if clock == "none":
         data = encode()
         return Coded(data, decoder.decode(data), None)
     encode_cost = decode_cost = Cost(None, None)

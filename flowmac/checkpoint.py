@@ -50,7 +50,9 @@ def find_model(name: str | Path) -> Path:
         if not (path / CONFIG_FILE).exists():
             raise CheckpointError(f"{path}: holds no {CONFIG_FILE}, so it is no model folder")
         return path
-    if str(name).count("/") == 1 and not path.is_absolute():
+    if path.is_absolute() or str(name).startswith("."):
+        raise CheckpointError(f"{name}: there is no such model folder")
+    if str(name).count("/") == 1:
         return _download(str(name))
     raise unknown_name("model (a released name, a folder, or a hub id 'owner/name')", str(name), released_names())
 

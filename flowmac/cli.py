@@ -96,6 +96,9 @@ def decode(
     nfe: Annotated[int | None, typer.Option(help="Network evaluations of the flow; 0 leaves it out.")] = None,
     cfg: Annotated[float | None, typer.Option(help="Guidance scale; 1 is none, others double the cost.")] = None,
     solver: Annotated[str, typer.Option(help="euler, midpoint, heun or rk4.")] = "euler",
+    time_grid: Annotated[
+        str, typer.Option(help="Steps of the solver: uniform, or early for short ones first.")
+    ] = "uniform",
     seed: Annotated[int, typer.Option(help="Seed of noise and start phase.")] = 0,
     temperature: Annotated[
         float | None, typer.Option(help="Deviation of the noise, 0 (expected mel) to 1 (full texture).")
@@ -126,7 +129,9 @@ def decode(
                 err=True,
             )
     codec = Codec.for_stream(data) if model is None else Codec.from_pretrained(model)
-    settings = codec.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+    settings = codec.decode_settings(
+        nfe=nfe, cfg=cfg, solver=solver, time_grid=time_grid, seed=seed, temperature=temperature
+    )
     blocks = codec.decode_blocks(data, settings, conceal=conceal)
     with AudioWriter(target, codec.sample_rate_hz, header.n_channels) as writer:
         for block in _progress(blocks, "decoding", header.duration_s, codec.sample_rate_hz):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flowmac import checkpoint, packets
 from flowmac.analysis import Analysis, EncodeSettings
@@ -18,7 +19,7 @@ from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, CheckpointError, SettingError
 from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
-from flowmac.solver import get_solver, n_steps
+from flowmac.solver import get_solver, get_time_grid, n_steps
 from flowmac.synthesis import DecodeSettings, Synthesis
 from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.base import Vocoder
@@ -129,6 +130,7 @@ class Codec:
         nfe: int | None = None,
         cfg: float | None = None,
         solver: str = "euler",
+        time_grid: str = "uniform",
         seed: int = 0,
         temperature: float | None = None,
     ) -> DecodeSettings:
@@ -142,6 +144,7 @@ class Codec:
             nfe=defaults.nfe if nfe is None else nfe,
             cfg=defaults.cfg if cfg is None else cfg,
             solver=get_solver(solver),
+            time_grid=get_time_grid(time_grid),
             seed=seed,
             temperature=defaults.temperature if temperature is None else temperature,
         )
@@ -248,6 +251,7 @@ class Codec:
         nfe: int | None = None,
         cfg: float | None = None,
         solver: str = "euler",
+        time_grid: str = "uniform",
         seed: int = 0,
         temperature: float | None = None,
         conceal: bool = False,
@@ -259,6 +263,7 @@ class Codec:
             nfe: evaluations of the velocity along the path; 0 leaves the flow out.
             cfg: guidance scale of at least 0; 1 is none, others double the cost.
             solver: euler, midpoint, heun or rk4.
+            time_grid: uniform, or early for short steps first.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
             temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
             conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
@@ -267,7 +272,9 @@ class Codec:
             BitstreamError: the stream is damaged or was made with other codebooks.
             SettingError: a setting is out of range.
         """
-        settings = self.decode_settings(nfe=nfe, cfg=cfg, solver=solver, seed=seed, temperature=temperature)
+        settings = self.decode_settings(
+            nfe=nfe, cfg=cfg, solver=solver, time_grid=time_grid, seed=seed, temperature=temperature
+        )
         blocks = list(self.decode_blocks(data, settings, conceal=conceal))
         return Waveform(np.concatenate(blocks, axis=1), self.sample_rate_hz)
 
@@ -282,12 +289,27 @@ class Codec:
         Raises:
             BitstreamError: as for `decode`, before the first block.
         """
+        header, channels = self._unpack(data, conceal)
+        return self._synthesis.blocks(header, channels, settings)
+
+    @torch.inference_mode()
+    def decode_mels(self, data: bytes, settings: DecodeSettings) -> Tensor:
+        """Mel magnitudes [C, T, M] of a .fmac stream: what the vocoder would be given.
+
+        Raises:
+            BitstreamError: as for `decode`.
+        """
+        header, channels = self._unpack(data, conceal=False)
+        mels = [self._synthesis.mels(header, codes, i, settings) for i, codes in enumerate(channels)]
+        return torch.stack([torch.cat(list(blocks), dim=1).T for blocks in mels])
+
+    def _unpack(self, data: bytes, conceal: bool) -> tuple[Header, list[ChannelCodes]]:
         header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
         self._check_fits(header)
         channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
         if max(channel.n_levels.max() for channel in channels) > self.config.latent.n_levels:
             raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
-        return self._synthesis.blocks(header, channels, settings)
+        return header, channels
 
     def stream_id(self, range_coding: bool) -> bytes:
         """Identity of all that gives a stream's bytes their meaning."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from flowmac.config import FlowConfig
-from flowmac.solver import Solver, solve
+from flowmac.solver import Solver, TimeGrid, solve, uniform
 from flowmac.velocity_net import VelocityNet
 
 #: Share of the training examples whose coarse mel is withheld, so that guidance has something to compare with.
@@ -77,7 +77,16 @@ class Flow(nn.Module):
         given = self.velocity(x, coarse, is_given, n_levels, time)
         return (given - velocity).square().mean()
 
-    def sample(self, coarse: Tensor, n_levels: int, noise: Tensor, solver: Solver, nfe: int, cfg: float) -> Tensor:
+    def sample(
+        self,
+        coarse: Tensor,
+        n_levels: int,
+        noise: Tensor,
+        solver: Solver,
+        nfe: int,
+        cfg: float,
+        time_grid: TimeGrid = uniform,
+    ) -> Tensor:
         """A mel [B, T, M] for the ``coarse`` one.
 
         Args:
@@ -88,6 +97,7 @@ class Flow(nn.Module):
             nfe: evaluations of the velocity along the path.
             cfg: guidance scale w of v = v_without + w (v_with - v_without); 1 is none and costs one evaluation where
                 others cost two.
+            time_grid: of the steps.
         """
         size = len(coarse)
         is_guided = cfg != 1.0
@@ -105,7 +115,7 @@ class Flow(nn.Module):
             return without + cfg * (with_coarse - without)
 
         centre, scale = self.place(coarse, levels[:size])
-        return centre + scale * solve(velocity, noise, solver, nfe)
+        return centre + scale * solve(velocity, noise, solver, nfe, time_grid)
 
 
 class ResidualFlow(Flow):

@@ -16,7 +16,7 @@ from flowmac.config import CodecConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes
-from flowmac.solver import Solver
+from flowmac.solver import Solver, TimeGrid
 from flowmac.streaming import context_groups, segment_groups, windows
 from flowmac.vocoder.base import Vocoder
 
@@ -34,6 +34,7 @@ class DecodeSettings:
         nfe: evaluations of the velocity along the path; 0 leaves the flow out.
         cfg: guidance scale; 1 is none, others double the cost.
         solver: method of integration.
+        time_grid: of its steps.
         seed: of the noise and the start phase.
         temperature: standard deviation of the noise.
     """
@@ -41,6 +42,7 @@ class DecodeSettings:
     nfe: int
     cfg: float
     solver: Solver
+    time_grid: TimeGrid
     seed: int
     temperature: float
 
@@ -123,8 +125,9 @@ class Synthesis:
             return sharpen(coarse, self.config.contrast)
         n_frames, n_bands = coarse.shape[1:]
         noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
+        noise = settings.temperature * noise
         mel = self.mel_codec.flow.sample(
-            coarse, n_levels, settings.temperature * noise, settings.solver, settings.nfe, settings.cfg
+            coarse, n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
         )
         return sharpen(mel, self.config.contrast_at(settings.temperature))
 

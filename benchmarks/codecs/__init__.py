@@ -20,6 +20,7 @@ CODECS: Registry[CodecAdapter] = Registry(
         "aac": "benchmarks.codecs.conventional:AAC",
         "command": "benchmarks.codecs.command:Command",
         "precomputed": "benchmarks.codecs.precomputed:Precomputed",
+        "mel_vocoder": "benchmarks.codecs.mel_vocoder:MelVocoder",
         "lowpass": "benchmarks.codecs.anchors:LowpassAnchor",
         "reference": "benchmarks.codecs.anchors:HiddenReference",
     },

@@ -26,6 +26,7 @@ class HiddenReference(CodecAdapter):
     name = "reference"
     summary = "the recording itself (hidden reference of a MUSHRA test)"
     has_stream = False
+    timing = "none"
 
     @property
     def label(self) -> str:

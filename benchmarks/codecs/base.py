@@ -38,12 +38,11 @@ class CodecAdapter(Backed, ABC):
     Attributes:
         summary: one line for lists.
         settings_model: the settings that a sweep file may give.
-        has_stream: False for conditions of a listening test that are no codecs (anchors, hidden reference): they have
-            no bit rate and are not timed.
+        has_stream: False for what is no codec (anchors, hidden reference, a vocoder alone): it has no bit rate.
         sample_rate_hz: the rate at which it codes; None where it takes any, or a setting chooses.
         rates: the bit rates it has in kbit/s, in words; empty where there is no stream.
         timing: the clock that does it justice: ``process`` (processor seconds of this process), ``wall`` (child
-            processes and GPUs, which that clock does not see), ``none`` (nothing is coded here).
+            processes and GPUs, which that clock does not see), ``none`` (nothing worth timing happens here).
         needs: what the settings must name besides installed packages, such as weights; empty for most.
     """
 

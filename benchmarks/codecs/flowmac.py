@@ -18,7 +18,7 @@ class FlowMACSettings(CodecSettings):
     """``weights``: a released name, a folder or a hub id. Without ``nfe``, ``cfg`` or ``temperature``: the release's.
 
     ``nfe`` counts network evaluations of the solver (0 leaves the flow out), ``cfg`` is the strength of guidance (1 is
-    none), ``temperature`` scales the noise, ``seed`` draws it.
+    none), ``time_grid`` is uniform or early (short steps first), ``temperature`` scales the noise, ``seed`` draws it.
 
     Of the encoder: ``beam`` paths of its search and ``refine`` rounds of choosing codes anew (both cost time); with
     ``adaptive`` groups share the rate, which is then a mean; with ``entropy`` the codes take fewer bits than the rate.
@@ -29,6 +29,7 @@ class FlowMACSettings(CodecSettings):
     nfe: int | None = pydantic.Field(default=None, ge=0, le=10_000)
     cfg: float | None = pydantic.Field(default=None, ge=0)
     solver: str = "euler"
+    time_grid: str = "uniform"
     seed: int = pydantic.Field(default=0, ge=0, lt=2**63)
     temperature: float | None = pydantic.Field(default=None, ge=0)
     beam: int | None = pydantic.Field(default=None, ge=1, le=1024)
@@ -49,7 +50,7 @@ class FlowMAC(CodecAdapter):
 
     def __init__(self, settings: FlowMACSettings) -> None:
         super().__init__(settings)
-        self._codec = _load(settings.weights)
+        self._codec = load_codec(settings.weights)
         self._defaults = self._codec.config.decode
         defaults = self._defaults.model_dump() | {"beam": self._codec.config.latent.beam_width}
         self.settings = FlowMACSettings.model_validate(defaults | settings.model_dump(exclude_none=True))
@@ -67,10 +68,10 @@ class FlowMAC(CodecAdapter):
             parts.append(f"temperature {settings.temperature:g}")
         if settings.beam != self._codec.config.latent.beam_width:
             parts.append(f"beam {settings.beam}")
-        for key in ("refine", "solver", "seed", "weights"):
+        for key in ("refine", "solver", "time_grid", "seed", "weights"):
             value = getattr(settings, key)
             if value != FlowMACSettings.model_fields[key].default:
-                parts.append(f"{key} {value}")
+                parts.append(f"{key.replace('_', ' ')} {value}")
         parts += [key for key in ("adaptive", "entropy") if getattr(settings, key)]
         return ", ".join(parts)
 
@@ -101,7 +102,7 @@ class FlowMAC(CodecAdapter):
         return self.settings.model_dump(include={"kbps", "beam", "refine", "adaptive", "entropy"})
 
     def _decode_settings(self) -> dict[str, Any]:
-        return self.settings.model_dump(include={"nfe", "cfg", "solver", "seed", "temperature"})
+        return self.settings.model_dump(include={"nfe", "cfg", "solver", "time_grid", "seed", "temperature"})
 
     def payload_bits(self, data: bytes) -> int:
         """Bits of the codes."""
@@ -111,7 +112,7 @@ class FlowMAC(CodecAdapter):
 
 
 @functools.lru_cache(maxsize=2)
-def _load(weights: str) -> Codec:
+def load_codec(weights: str) -> Codec:
     """All operating points share one model in memory."""
     from flowmac import Codec
 

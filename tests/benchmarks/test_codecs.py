@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.signal
+import torch
 
 from benchmarks.codecs import CODECS
 from benchmarks.codecs.anchors import HiddenReference, LowpassAnchor, LowpassSettings, lowpass_taps
 from benchmarks.codecs.base import CodecAdapter, CodecSettings
 from benchmarks.codecs.conventional import Opus, OpusSettings
+from benchmarks.codecs.mel_vocoder import MelVocoderSettings
 from benchmarks.metrics.align import find_delay_s
 from flowmac.audio import Waveform
+from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
+from flowmac.codec import Codec
+from flowmac.config import CodecConfig, FlowConfig, LatentConfig, MelConfig, SpectralConfig
 from flowmac.errors import BitstreamError, CheckpointError, SettingError
+from flowmac.mel import MelSpectrogram
+from flowmac.mel_codec import MelCodec
+from flowmac.vocoder import build_vocoder
+from flowmac.vocoder.spectral import SpectralVocoder
 
 from .conftest import babble
 
@@ -142,13 +152,6 @@ def test_every_codec_is_documented_with_its_settings(name: str, repository: Path
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained FlowMAC of little size."""
-    import torch
-
-    from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, save_config, save_weights
-    from flowmac.config import CodecConfig, FlowConfig, LatentConfig, SpectralConfig
-    from flowmac.mel_codec import MelCodec
-    from flowmac.vocoder.spectral import SpectralVocoder
-
     torch.manual_seed(0)
     config = CodecConfig(
         name="tiny",
@@ -179,9 +182,11 @@ def test_flowmac_resolves_the_defaults_of_its_weights(model_folder: Path) -> Non
 def test_flowmac_counts_its_bits_and_evaluations(model_folder: Path) -> None:
     adapter_class = CODECS.get("flowmac")
     adapter = adapter_class(
-        adapter_class.settings_model(weights=str(model_folder), kbps=1.5, nfe=2, cfg=1.5, temperature=0.5, seed=3)
+        adapter_class.settings_model(
+            weights=str(model_folder), kbps=1.5, nfe=2, cfg=1.5, temperature=0.5, time_grid="early", seed=3
+        )
     )
-    assert "1.5 kbit/s, NFE 2, CFG 1.5, temperature 0.5, seed 3" in adapter.label
+    assert "1.5 kbit/s, NFE 2, CFG 1.5, temperature 0.5, time grid early, seed 3" in adapter.label
     assert adapter.n_evaluations == 4
     waveform = Waveform(babble(8 * 8 * 512 / 24000)[np.newaxis], 24000)
     data = adapter.encode(waveform)
@@ -209,6 +214,60 @@ def test_flowmac_has_the_switches_of_its_encoder(model_folder: Path) -> None:
         assert adapter.decode(data).n_samples == waveform.n_samples
     with pytest.raises(CheckpointError, match="entropy"):
         make(entropy=True, weights=str(model_folder))
+
+
+def test_vocoder_alone_makes_audio_of_true_and_of_decoded_mels(model_folder: Path) -> None:
+    weights = str(model_folder)
+    waveform = Waveform(np.stack([babble(1.0), babble(1.0, seed=1)]), 24000).resampled(16000)
+    true, decoded = (
+        CODECS.get("mel_vocoder")(MelVocoderSettings(weights=weights, kbps=kbps, coder=weights)) for kbps in (None, 3.0)
+    )
+    audio = true.decode(true.encode(waveform))
+    assert audio.samples.shape == (2, 24000)
+    mel = MelSpectrogram(MelConfig())
+    given, wanted = (mel(torch.from_numpy(sound.samples)) for sound in (audio, waveform.resampled(24000)))
+    loud = wanted > wanted.mean()
+    # an untrained vocoder has the envelope right, and its harmonics from nowhere
+    assert float((given[loud] / wanted[loud]).log().abs().mean()) < 0.5
+    assert true.payload_bits(b"") is None
+    assert true.weights_sha256 != decoded.weights_sha256
+    assert true.label.endswith("true mel")
+    assert decoded.label.endswith(f"mel at 3 kbit/s, coder {weights}")
+
+
+def test_vocoder_alone_gets_the_mel_of_the_codec() -> None:
+    waveform = Waveform(babble(1.0)[np.newaxis], 24000)
+    vocoder = CODECS.get("mel_vocoder")(MelVocoderSettings(kbps=1.5, coder="lc"))
+    codec = Codec.from_pretrained("lc")
+    with np.load(io.BytesIO(vocoder.encode(waveform))) as stored:
+        wanted = codec.decode_mels(codec.encode(waveform, 1.5), codec.decode_settings())
+        np.testing.assert_allclose(stored["mel"], wanted.numpy(), rtol=1e-4, atol=1e-5)
+        assert stored["n_samples"] == 24000
+
+
+def test_vocoder_alone_refuses_what_does_not_fit(model_folder: Path, tmp_path: Path) -> None:
+    adapter_class, weights = CODECS.get("mel_vocoder"), str(model_folder)
+    with pytest.raises(SettingError, match="no refiner, so it has no start"):
+        adapter_class(MelVocoderSettings(weights=weights, part="start"))
+    with pytest.raises(SettingError, match=r"0\.375"):
+        adapter_class(MelVocoderSettings(weights=weights, kbps=1.0, coder=weights))
+    with pytest.raises(CheckpointError, match="no such model folder"):
+        adapter_class(MelVocoderSettings(weights=str(tmp_path / "absent")))
+    other = CodecConfig.model_validate_json((model_folder / "config.json").read_text())
+    other = other.model_copy(update={"mel": MelConfig(floor=0.02)})
+    save_config(other, tmp_path)
+    save_weights(build_vocoder(other.mel, other.vocoder), tmp_path / VOCODER_FILE)
+    with pytest.raises(SettingError, match="the mels of"):
+        adapter_class(MelVocoderSettings(weights=str(tmp_path), kbps=3.0, coder=weights))
+
+
+def test_start_of_a_refiner_is_signal_processing_alone() -> None:
+    adapters = [CODECS.get("mel_vocoder")(MelVocoderSettings(part=part)) for part in ("start", "whole")]  # type: ignore[arg-type]
+    waveform = Waveform(babble(0.5)[np.newaxis], 24000)
+    start, whole = (adapter.decode(adapter.encode(waveform)).samples for adapter in adapters)
+    assert start.shape == whole.shape
+    assert not np.allclose(start, whole, atol=1e-3)
+    assert {adapter.label for adapter in adapters} == {"Vocoder base, true mel", "Vocoder base, start alone, true mel"}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_experiments_are_there() -> None:
     assert {"nfe_cfg", "levels", "claim", "solvers", "generalisation", "cpu_time", "temperature"} <= set(NAMES)
-    assert {"all_codecs", "demo", "encoder", "first_chain"} <= set(NAMES)
+    assert {"all_codecs", "demo", "encoder", "first_chain", "vocoders", "models", "joint_staged"} <= set(NAMES)
 
 
 @pytest.mark.usefixtures("no_probe")
@@ -58,6 +58,22 @@ def test_solvers_are_compared_at_equal_evaluations() -> None:
         if spec.codec == "flowmac":
             solvers[spec.n_evaluations].add(spec.settings["solver"])
     assert sum(len(found) == 4 for found in solvers.values()) >= 3
+
+
+def test_solvers_are_compared_on_both_time_grids() -> None:
+    grids: dict[tuple[int | None, str], set[str]] = defaultdict(set)
+    for spec in read_plan(find_sweep("solvers")).specs:
+        if spec.codec == "flowmac":
+            grids[spec.n_evaluations, spec.settings["solver"]].add(spec.settings["time_grid"])
+    assert {solver for (_, solver), found in grids.items() if len(found) == 2} == {"euler", "midpoint", "heun", "rk4"}
+
+
+def test_vocoders_are_compared_on_true_and_decoded_mels() -> None:
+    specs = [spec for spec in read_plan(find_sweep("vocoders")).specs if spec.codec == "mel_vocoder"]
+    mels: dict[str, set[float | None]] = defaultdict(set)
+    for spec in specs:
+        mels[spec.settings["part"]].add(spec.settings["kbps"])
+    assert mels == {"start": {None, 3.0}, "whole": {None, 3.0}}
 
 
 def test_all_codecs_has_at_least_forty_conditions() -> None:

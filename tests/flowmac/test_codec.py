@@ -19,7 +19,7 @@ from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, CheckpointError, SettingError
 from flowmac.payload import unpack_groups
 from flowmac.streaming import SEGMENT_FRAMES
-from flowmac.synthesis import Synthesis
+from flowmac.synthesis import PHASE, Synthesis
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
 
@@ -201,9 +201,22 @@ def test_guidance_and_solvers_change_the_result_and_count(codec: Codec, sound: W
     plain = codec.decode(data, nfe=4, temperature=1.0).samples
     assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, cfg=2.0).samples)
     assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, solver="heun").samples)
+    assert not np.allclose(plain, codec.decode(data, nfe=4, temperature=1.0, time_grid="early").samples)
     assert codec.n_evaluations(4) == 4
     assert codec.n_evaluations(4, 2.0) == 8
     assert codec.n_evaluations(0) == 0
+
+
+def test_decoded_mels_are_what_the_vocoder_is_given(codec: Codec) -> None:
+    sound = Waveform(make_sound(2.0, n_channels=2), RATE_HZ)
+    settings = codec.decode_settings(nfe=0)
+    data = codec.encode(sound)
+    mels = codec.decode_mels(data, settings)
+    assert mels.shape == codec.vocoder.mel(torch.from_numpy(sound.samples)).shape
+    synthesis, n_bins = Synthesis(codec.config, codec.mel_codec, codec.vocoder), codec.config.mel.n_fft // 2 + 1
+    phase = [synthesis.random(torch.rand, (PHASE, 0, channel), 0, mels.shape[1], n_bins) for channel in range(2)]
+    samples = codec.vocoder(mels, 2 * torch.pi * torch.cat(phase))[:, : sound.n_samples]
+    np.testing.assert_allclose(samples.numpy(), codec.decode(data, nfe=0).samples, atol=1e-4)
 
 
 def test_bad_settings_say_what_is_possible(codec: Codec, sound: Waveform) -> None:
@@ -217,9 +230,10 @@ def test_bad_settings_say_what_is_possible(codec: Codec, sound: Waveform) -> Non
     with pytest.raises(CheckpointError, match="flowmac train entropy"):
         Codec(codec.config, codec.mel_codec, codec.vocoder, "").encode(sound, entropy=True)
     data = codec.encode(sound)
-    for wrong in ({"nfe": -1}, {"cfg": -0.5}, {"temperature": float("nan")}, {"solver": "rk5"}, {"seed": -1}):
+    bad_values = {"nfe": -1, "cfg": -0.5, "temperature": float("nan"), "solver": "rk5", "time_grid": "late", "seed": -1}
+    for name, value in bad_values.items():
         with pytest.raises(SettingError):
-            codec.decode(data, **wrong)  # type: ignore[arg-type]
+            codec.decode(data, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="multiple of 2"):
         codec.decode(data, nfe=3, solver="heun")
 

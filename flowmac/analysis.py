@@ -73,8 +73,10 @@ class Analysis:
         group_samples = group_frames * self.mel.config.hop_samples
         segment_samples = segment_groups(group_frames) * group_samples
         context_samples = context_groups(group_frames) * group_samples
-        n_samples, spent_bits = 0, 0.0
-        parts: list[tuple[Codes, npt.NDArray[np.int64]]] = []
+        n_samples, n_channels, spent_bits = 0, 0, 0.0
+        # Two buffers that grow, [G, C, I] and [G, C]: many small arrays, kept among large ones that come and go, would
+        # keep the memory of these from being used again.
+        all_codes, all_levels = bytearray(), bytearray()
         signal = (self._checked(block) for block in blocks)
         for window in windows(signal, segment_samples, context_samples):
             mel = self.mel(window.data)
@@ -83,14 +85,18 @@ class Analysis:
             first = window.n_before // group_samples
             kept = slice(first, first - (-window.n_kept // group_samples))
             n_samples += window.n_kept
-            budget_bits = len(mel) * self._channel_bits(n_samples, settings) - spent_bits
+            n_channels = len(mel)
+            budget_bits = n_channels * self._channel_bits(n_samples, settings) - spent_bits
             codes, n_levels = self._quantise(self.mel.compress(mel), kept, settings, budget_bits)
-            parts.append((codes, n_levels))
+            all_codes += codes.swapaxes(0, 1).tobytes()
+            all_levels += n_levels.T.astype(np.uint8).tobytes()
             if settings.by_need:
                 spent_bits += self._bits(codes, n_levels, settings).sum()
-        if not parts:
+        if n_samples == 0:
             raise AudioError("the recording is empty: it has no samples")
-        return np.concatenate([codes for codes, _ in parts], 1), np.concatenate([n for _, n in parts], 1), n_samples
+        levels = np.frombuffer(all_levels, np.uint8).reshape(-1, n_channels)
+        ordered = np.frombuffer(all_codes, np.uint8).reshape(*levels.shape, -1)
+        return ordered.swapaxes(0, 1), levels.T.astype(np.int64), n_samples
 
     def _quantise(
         self, mel: Tensor, kept: slice, settings: EncodeSettings, budget_bits: float

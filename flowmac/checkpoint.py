@@ -130,8 +130,10 @@ def save_config(config: CodecConfig, folder: Path) -> None:
 def weights_sha256(folder: Path) -> str:
     """Hash of a model folder's configuration and weights."""
     digest = hashlib.sha256()
-    for path in (folder / CONFIG_FILE, find_weights(folder, CODEC_FILE), find_weights(folder, VOCODER_FILE)):
-        digest.update(path.read_bytes())
+    files = [find_weights(folder, name) for name in (CODEC_FILE, VOCODER_FILE, ENTROPY_FILE)]
+    for path in (folder / CONFIG_FILE, *files):
+        if path.name != ENTROPY_FILE or path.exists():
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -210,9 +210,9 @@ def train_entropy(
     force: Force = False,
 ) -> None:
     """Fit the statistics that --entropy needs to a model's codes; to be done again for other codebooks."""
-    from flowmac.checkpoint import ENTROPY_FILE, find_model
+    from flowmac.checkpoint import CODEC_FILE, ENTROPY_FILE, find_model, find_weights
 
-    target = find_model(model) / ENTROPY_FILE
+    target = find_weights(find_model(model), CODEC_FILE).with_name(ENTROPY_FILE)
     check_target(target, force)
     _training("entropy_trainer").train_entropy(target.parent, data, n_segments)
     typer.echo(f"{target}: encode with --entropy --model {model}")

@@ -1,11 +1,12 @@
 """Entropy model of the codes, and their range coding.
 
-Residual quantisers use nearly all codes equally often: on its own a code's statistics save one bit in a hundred. But
-which codes are likely depends on the kind of sound: each group of frames is of one of K classes, and names it; within a
-class codes are independent, each with a static distribution for its level and position. Classes are found by
-`flowmac.training.entropy_trainer`. Loads no torch.
+Residual quantisers use nearly all codes equally often: on its own a code's statistics save less than one bit in a
+hundred. But which codes are likely depends on the kind of sound: each group of frames is of one of K classes, and names
+it; within a class codes are independent. So that few numbers tell all distributions, the values of each code are ranked
+by the kind of sound they stand for; how likely a rank is depends on class and level alone. Classes and ranks are
+found by `flowmac.training.entropy_trainer`. Loads no torch.
 
-Letters: K classes, I codes of a group in the stream's order (level after level, in a level one for each position).
+Letters: K classes, L levels, P positions, I = L * P codes of a group in the stream's order, level after level.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import constriction
 import numpy as np
@@ -40,14 +42,19 @@ class EntropyModel:
 
     Args:
         classes: frequencies of the classes, uint16 [K].
-        codes: frequencies of each code's values, uint16 [K, I, 256].
+        frequencies: of ranks in each class and level, uint16 [K, L, 256].
+        ranks: of each code's values, uint8 [L, P, 256].
     """
 
-    def __init__(self, classes: npt.NDArray[np.uint16], codes: npt.NDArray[np.uint16]) -> None:
-        self.classes = classes
-        self.codes = codes
+    def __init__(
+        self, classes: npt.NDArray[np.uint16], frequencies: npt.NDArray[np.uint16], ranks: npt.NDArray[np.uint8]
+    ) -> None:
+        self.tensors: dict[str, npt.NDArray[Any]] = {"classes": classes, "frequencies": frequencies, "ranks": ranks}
+        levels = np.arange(len(ranks))[:, None, None]
+        codes = frequencies[:, levels, ranks].reshape(len(classes), -1, N_ENTRIES)  # [K, I, 256]
         # Whole numbers and 64 bits: all machines find the same probabilities.
         self._class_weights = classes.astype(np.float64)[None]
+        self._code_weights = codes
         self._class_bits = (-np.log2(classes / classes.sum())).astype(np.float32)
         self._code_bits = (-np.log2(codes / codes.sum(axis=-1, keepdims=True))).astype(np.float32)
 
@@ -62,17 +69,17 @@ class EntropyModel:
             tensors = safetensors.numpy.load_file(path)
         except (safetensors.SafetensorError, OSError) as error:
             raise CheckpointError(f"{path}: is damaged or no safetensors file ({error})") from None
-        if set(tensors) != {"classes", "codes"} or tensors["codes"].shape[::2] != (len(tensors["classes"]), N_ENTRIES):
+        if set(tensors) != {"classes", "frequencies", "ranks"}:
             raise CheckpointError(f"{path}: holds no entropy model")
         return cls(**tensors)
 
     def save(self, path: Path) -> None:
         """Write the model as safetensors."""
-        safetensors.numpy.save_file({"classes": self.classes, "codes": self.codes}, path)
+        safetensors.numpy.save_file(self.tensors, path)
 
     def digest(self) -> bytes:
         """Hash of all distributions."""
-        return hashlib.sha256(self.classes.tobytes() + self.codes.tobytes()).digest()
+        return hashlib.sha256(b"".join(tensor.tobytes() for tensor in self.tensors.values())).digest()
 
     def bits(self, codes: Codes, n_codes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Bits that the first ``n_codes`` [...] codes of groups [..., I'] take in each class, [..., K].
@@ -111,7 +118,7 @@ class EntropyModel:
         return groups
 
     def _weights(self, name: int, n_codes: int) -> npt.NDArray[np.float64]:
-        return self.codes[name, :n_codes].astype(np.float64)
+        return self._code_weights[name, :n_codes].astype(np.float64)
 
     def _shortest(self, data: bytes, groups: Sequence[Codes]) -> bytes:
         """The fewest bytes that decode to ``groups``: any number in the coder's last interval will do.

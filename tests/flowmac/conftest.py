@@ -60,7 +60,9 @@ def make_model(folder: Path) -> None:
     save_config(SMALL_CONFIG, folder)
     save_weights(mel_codec, folder / CODEC_FILE)
     save_weights(SpectralVocoder(SMALL_CONFIG.mel, SMALL_CONFIG.vocoder), folder / VOCODER_FILE)
-    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256)).save(folder / ENTROPY_FILE)
+    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256), SMALL_CONFIG.latent.n_levels).save(
+        folder / ENTROPY_FILE
+    )
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,9 @@ def draw_codes(n_groups: int, seed: int = 0) -> tuple[Codes, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def model() -> EntropyModel:
-    codes, _ = draw_codes(20_000)
-    activity = np.random.default_rng(1).random(len(codes))  # says nothing about the kinds
-    return fit_entropy_model(codes, activity.astype(np.float32), n_classes=2)
+    codes, kinds = draw_codes(20_000)
+    activity = kinds + np.random.default_rng(1).normal(0, 2, len(codes))  # says little about the kinds
+    return fit_entropy_model(codes, activity.astype(np.float32), n_levels=6, n_classes=2)
 
 
 def test_classes_are_found_and_save_what_they_can(model: EntropyModel) -> None:

@@ -18,7 +18,8 @@ N_LEVELS = 6
 RANDOM = np.random.default_rng(0)
 MODEL = EntropyModel(
     RANDOM.integers(1, 100, 3).astype(np.uint16),
-    RANDOM.integers(1, 100, (3, N_LEVELS * N_POSITIONS, 256)).astype(np.uint16),
+    RANDOM.integers(1, 100, (3, N_LEVELS, 256)).astype(np.uint16),
+    RANDOM.permuted(np.broadcast_to(np.arange(256), (N_LEVELS, N_POSITIONS, 256)), axis=-1).astype(np.uint8),
 )
 
 

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pydantic
 import torch
@@ -229,7 +229,7 @@ def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int
     segments = RandomSegments(audio, n_samples, config.n_steps * per_step, config.seed)
     remaining = Subset(segments, range(first_step * per_step, len(segments)))
     loader = DataLoader(remaining, config.batch_size, num_workers=config.n_workers)
-    return cast(Iterable[Tensor], fabric.setup_dataloaders(loader))
+    return fabric.setup_dataloaders(loader)
 
 
 def _generator(fabric: Fabric, seed: int, step: int) -> torch.Generator:

@@ -141,8 +141,6 @@ class AdversarialTask(VocoderTask):
         super().__init__(config, start, codec, decoded_share)
         self.crop_frames = crop_frames
         self.discriminators = Discriminators()
-        # What tensor cores like. The declarations of `to` lack the argument.
-        self.discriminators.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if start is not None and (start / DISCRIMINATORS_FILE).exists():
             load_weights(self.discriminators, start / DISCRIMINATORS_FILE)
         self.mel_loss = MultiResolutionMelLoss(config.mel.sample_rate_hz)
@@ -215,7 +213,7 @@ class AdversarialTask(VocoderTask):
 
 
 def magnitude_losses(vocoder: SpectralVocoder, mel: Tensor, waveform: Tensor) -> Losses:
-    """Losses of the magnitudes that ``vocoder`` guesses from mels [B, T, M] against those of waveforms [B, T * hop]."""
+    """Losses of the magnitudes that ``vocoder`` guesses from mels [B, T, M], against waveforms [B, T * hop]."""
     floor = vocoder.mel.config.floor
     wanted = torch.log(vocoder.mel.spectrum(waveform).abs() + floor).transpose(1, 2)
     given = vocoder.log_magnitudes(mel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydantic
@@ -31,12 +31,11 @@ SEED = 0
 class MelVocoderSettings(CodecSettings):
     """``weights``: whose vocoder it is: a released name, or a folder such as `flowmac train vocoder` makes.
 
-    ``part``: the whole vocoder, or of a refiner the ``start`` alone, which is signal processing. With ``kbps`` the mel
-    was coded and decoded by the codec of ``coder`` at its defaults; without, it is the recording's own.
+    With ``kbps`` the mel was coded and decoded by the codec of ``coder`` at its defaults; without, it is the
+    recording's own.
     """
 
     weights: str = "base"
-    part: Literal["whole", "start"] = "whole"
     kbps: float | None = pydantic.Field(default=None, gt=0)
     coder: str = "base"
 
@@ -52,7 +51,7 @@ class MelVocoder(CodecAdapter):
 
     def __init__(self, settings: MelVocoderSettings) -> None:
         super().__init__(settings)
-        self._vocoder = _load_vocoder(settings.weights, settings.part)
+        self._vocoder = _load_vocoder(settings.weights)
         self._coder = None if settings.kbps is None else load_codec(settings.coder)
         if settings.kbps is not None and self._coder is not None:
             self._coder.n_levels(settings.kbps)  # raises for a rate that it does not have
@@ -63,13 +62,11 @@ class MelVocoder(CodecAdapter):
     def label(self) -> str:
         """What the mel went through, and what makes audio of it."""
         settings = self.settings
-        parts = [f"Vocoder {settings.weights}"]
-        if settings.part == "start":
-            parts.append("start alone")
-        parts.append("true mel" if settings.kbps is None else f"mel at {settings.kbps:g} kbit/s")
-        if settings.kbps is not None and settings.coder != MelVocoderSettings.model_fields["coder"].default:
-            parts.append(f"coder {settings.coder}")
-        return ", ".join(parts)
+        if settings.kbps is None:
+            return f"Vocoder {settings.weights}, true mel"
+        label = f"Vocoder {settings.weights}, mel at {settings.kbps:g} kbit/s"
+        is_usual = settings.coder == MelVocoderSettings.model_fields["coder"].default
+        return label if is_usual else f"{label}, coder {settings.coder}"
 
     @property
     def weights_sha256(self) -> str:
@@ -111,25 +108,20 @@ class MelVocoder(CodecAdapter):
 
 
 @functools.lru_cache(maxsize=2)
-def _load_vocoder(weights: str, part: str) -> Vocoder:
-    from flowmac.checkpoint import VOCODER_FILE, find_model, load_weights, read_model_config, weights_folder
+def _load_vocoder(weights: str) -> Vocoder:
+    from flowmac.checkpoint import VOCODER_FILE, find_model, find_weights, load_weights, read_model_config
     from flowmac.vocoder import build_vocoder
-    from flowmac.vocoder.refiner import RefinedVocoder
 
     folder = find_model(weights)
     config = read_model_config(folder)
     vocoder = build_vocoder(config.mel, config.vocoder)
-    load_weights(vocoder, weights_folder(folder) / VOCODER_FILE)
-    if part == "start":
-        if not isinstance(vocoder, RefinedVocoder):
-            raise SettingError(f"the vocoder of '{weights}' is no refiner, so it has no start: leave 'part' out")
-        vocoder = vocoder.start
+    load_weights(vocoder, find_weights(folder, VOCODER_FILE))
     return vocoder.eval().requires_grad_(requires_grad=False)
 
 
 def _files(weights: str, name: str) -> list[Path]:
     """Configuration and one file of the weights of a model."""
-    from flowmac.checkpoint import CONFIG_FILE, find_model, weights_folder
+    from flowmac.checkpoint import CONFIG_FILE, find_model, find_weights
 
     folder = find_model(weights)
-    return [folder / CONFIG_FILE, weights_folder(folder) / name]
+    return [folder / CONFIG_FILE, find_weights(folder, name)]

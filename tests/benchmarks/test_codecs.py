@@ -247,8 +247,6 @@ def test_vocoder_alone_gets_the_mel_of_the_codec() -> None:
 
 def test_vocoder_alone_refuses_what_does_not_fit(model_folder: Path, tmp_path: Path) -> None:
     adapter_class, weights = CODECS.get("mel_vocoder"), str(model_folder)
-    with pytest.raises(SettingError, match="no refiner, so it has no start"):
-        adapter_class(MelVocoderSettings(weights=weights, part="start"))
     with pytest.raises(SettingError, match=r"0\.375"):
         adapter_class(MelVocoderSettings(weights=weights, kbps=1.0, coder=weights))
     with pytest.raises(CheckpointError, match="no such model folder"):
@@ -259,15 +257,6 @@ def test_vocoder_alone_refuses_what_does_not_fit(model_folder: Path, tmp_path: P
     save_weights(build_vocoder(other.mel, other.vocoder), tmp_path / VOCODER_FILE)
     with pytest.raises(SettingError, match="the mels of"):
         adapter_class(MelVocoderSettings(weights=str(tmp_path), kbps=3.0, coder=weights))
-
-
-def test_start_of_a_refiner_is_signal_processing_alone() -> None:
-    adapters = [CODECS.get("mel_vocoder")(MelVocoderSettings(part=part)) for part in ("start", "whole")]  # type: ignore[arg-type]
-    waveform = Waveform(babble(0.5)[np.newaxis], 24000)
-    start, whole = (adapter.decode(adapter.encode(waveform)).samples for adapter in adapters)
-    assert start.shape == whole.shape
-    assert not np.allclose(start, whole, atol=1e-3)
-    assert {adapter.label for adapter in adapters} == {"Vocoder base, true mel", "Vocoder base, start alone, true mel"}
 
 
 @pytest.mark.parametrize(

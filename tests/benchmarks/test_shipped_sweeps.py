@@ -72,8 +72,8 @@ def test_vocoders_are_compared_on_true_and_decoded_mels() -> None:
     specs = [spec for spec in read_plan(find_sweep("vocoders")).specs if spec.codec == "mel_vocoder"]
     mels: dict[str, set[float | None]] = defaultdict(set)
     for spec in specs:
-        mels[spec.settings["part"]].add(spec.settings["kbps"])
-    assert mels == {"start": {None, 3.0}, "whole": {None, 3.0}}
+        mels[spec.settings["weights"]].add(spec.settings["kbps"])
+    assert mels["lc"] == mels["base"] == {None, 3.0}
 
 
 def test_all_codecs_has_at_least_forty_conditions() -> None:

@@ -42,7 +42,8 @@ class GraphedStep:
 
     The step against discriminators consists of thousands of small kernels, and the processor takes longer to launch
     them than the device to run them. Measured on one NVIDIA H200, preset ``base-vocoder`` at batch size 16 and
-    bf16-mixed: 124 ms a step without graphs, 41 ms with them.
+    bf16-mixed: 124 ms a step without graphs, 41 ms with them, in an earlier form of this code; this form has yet to run
+    on a device.
 
     Source: CUDA graphs as in PyTorch's notes on CUDA semantics, "Whole-network capture".
 

@@ -89,9 +89,9 @@ def uniform(share: float) -> float:
 
 
 def early(share: float) -> float:
-    """Short steps first, where noise is yet to become a signal and the path bends most; the last are the longest.
+    """Short steps first, where noise is yet to become a signal; the last are the longest.
 
-    Source: sway sampling with coefficient -1, Chen et al., "F5-TTS", 2024, equation 7.
+    Source: sway sampling with coefficient -1, Chen et al., "F5-TTS", 2024.
     """
     return 1 - math.cos(math.pi / 2 * share)
 

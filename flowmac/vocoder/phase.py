@@ -1,6 +1,8 @@
 """A start phase from magnitudes alone: partials go on from frame to frame at their own frequency.
 
-Fast Griffin-Lim finds in a few iterations from here what takes it dozens from a random phase.
+Fast Griffin-Lim finds in a few iterations from here what takes it dozens from a random phase. Which bin is a peak is a
+choice: where two are nearly even, a difference in rounding, as between segments of other lengths, can make it the other
+way, and the phase of that partial goes on from there. The segments of decoding therefore have one length.
 
 Source: single pass spectrogram inversion (Beauregard, Harish, Wyse 2015); locking of a peak's bins: Laroche and Dolson,
 "Improved phase vocoder time-scale modification of audio", 1999.

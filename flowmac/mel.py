@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from flowmac.config import MelConfig
+from flowmac.errors import SettingError
 
 
 def mel_points_hz(n_points: int, highest_hz: float) -> npt.NDArray[np.float64]:
@@ -38,12 +39,18 @@ def mel_filterbank(config: MelConfig) -> npt.NDArray[np.float64]:
 
 
 class Spectrum(nn.Module):
-    """Short-time Fourier transform and its least-squares inverse, with the framing of the module's docstring."""
+    """Short-time Fourier transform and its least-squares inverse, with the framing of the module's docstring.
+
+    Raises:
+        SettingError: a window is not a whole number of hops.
+    """
 
     window: Tensor
 
     def __init__(self, n_fft: int, hop_samples: int) -> None:
         super().__init__()
+        if n_fft % hop_samples:
+            raise SettingError(f"n_fft ({n_fft}) must be a multiple of hop_samples ({hop_samples})")
         self.n_fft = n_fft
         self.hop_samples = hop_samples
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from flowmac.config import MelConfig
+from flowmac.errors import SettingError
 from flowmac.mel import MelSpectrogram, Spectrum, mel_filterbank, mel_points_hz, sharpen
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
@@ -22,6 +23,11 @@ def test_spectrum_has_one_frame_a_hop_and_inverts(n_samples: int) -> None:
     back = spectrum.inverse(transformed)
     assert back.shape[1] == transformed.shape[2] * 512
     assert torch.allclose(back[:, :n_samples], waveform, atol=1e-5)
+
+
+def test_windows_that_are_no_whole_number_of_hops_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"n_fft \(2048\) must be a multiple of hop_samples \(600\)"):
+        Spectrum(2048, 600)
 
 
 def test_slaney_scale_is_linear_then_logarithmic() -> None:

@@ -151,6 +151,6 @@ def export(codec: Path, vocoder: Path, target: Path, config: CodecConfig) -> Non
         CheckpointError: weights are missing or damaged.
     """
     save_config(config, target)
-    for source in (codec / CODEC_FILE, vocoder / VOCODER_FILE):
+    for source in (find_weights(codec, CODEC_FILE), find_weights(vocoder, VOCODER_FILE)):
         tensors = {name: tensor.half() for name, tensor in _load_tensors(source).items()}
         _save_tensors(tensors, target / source.name)

@@ -79,9 +79,8 @@ class Codec:
         """
         folder = checkpoint.find_model(name)
         config = checkpoint.read_model_config(folder)
-        mel_codec = MelCodec(config)
+        mel_codec = MelCodec.from_folder(folder)
         vocoder = build_vocoder(config.mel, config.vocoder)
-        checkpoint.load_weights(mel_codec, checkpoint.find_weights(folder, checkpoint.CODEC_FILE))
         checkpoint.load_weights(vocoder, checkpoint.find_weights(folder, checkpoint.VOCODER_FILE))
         entropy_file = checkpoint.find_weights(folder, checkpoint.ENTROPY_FILE)
         entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from flowmac.bitstream import IDENTITY_BYTES
+from flowmac.checkpoint import CODEC_FILE, find_weights, load_weights, read_model_config
 from flowmac.config import CodecConfig, LatentConfig, MelConfig
 from flowmac.encoder import GroupAutoencoder, MelAutoencoder
 from flowmac.flow import make_flow
@@ -32,6 +34,18 @@ class MelCodec(nn.Module):
         decay = DECAY if latent.attention is None else FRAME_DECAY
         self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size, decay)
         self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> MelCodec:
+        """The mel codec of a model folder, with weights that do not change any more.
+
+        Raises:
+            CheckpointError: the weights are missing or damaged.
+            SettingError: the configuration is not valid.
+        """
+        codec = cls(read_model_config(folder))
+        load_weights(codec, find_weights(folder, CODEC_FILE))
+        return codec.eval().requires_grad_(requires_grad=False)
 
     def encode(self, mel: Tensor, n_levels: int) -> Tensor:
         """Compressed mel [B, G * P, M] to codes [B, G, P, n_levels], uint8."""

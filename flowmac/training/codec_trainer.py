@@ -9,12 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from flowmac.checkpoint import CODEC_FILE, load_weights, save_config, save_weights
+from flowmac.checkpoint import CODEC_FILE, find_weights, load_weights, save_config, save_weights
 from flowmac.config import CodecConfig
 from flowmac.encoder import GroupAutoencoder
 from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import count_codes, perplexity
+from flowmac.refinement import level_weights
 from flowmac.solver import get_solver
 from flowmac.training.dataset import PackedAudio, RandomSegments
 from flowmac.training.loop import Task, shared_generator
@@ -31,9 +32,6 @@ LOSS_WEIGHTS: dict[Stage, dict[str, float]] = {
     "joint": {"flow": 1.0, "prior": 0.01, "commitment": 0.25},
     "autoencoder": {"prior": 1.0, "commitment": 0.05},
 }
-
-#: Added to compressed mels before levels are compared: what is fainter than this is hardly heard.
-LEVEL_OFFSET = 0.3
 
 #: A number of levels is drawn from 1 to this many times all levels, and what is beyond them means all: with 4, three
 #: quarters of the steps (quantiser dropout).
@@ -130,7 +128,7 @@ class CodecTask(Task):
         if start is None:
             fit(self.codec, audio, fit_segments, segment_frames)
         else:
-            load_weights(self.codec, start / CODEC_FILE)
+            load_weights(self.codec, find_weights(start, CODEC_FILE))
             self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
             if self.is_fresh:
                 fit_flow_scale(self.codec, _compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames)[0])
@@ -200,9 +198,8 @@ class CodecTask(Task):
         """
         if not isinstance(self.codec.autoencoder, GroupAutoencoder):
             return torch.ones_like(mel)
-        level = (mel + LEVEL_OFFSET).unflatten(1, (-1, self.config.latent.group_frames))
-        relative = level / level.mean(dim=(2, 3), keepdim=True)
-        return (0.5 + 0.5 * relative).sqrt().flatten(1, 2) * self.codec.autoencoder.transform.weights
+        relative = level_weights(mel, self.config.latent.group_frames).reshape(mel.shape)
+        return (0.5 + 0.5 * relative).sqrt() * self.codec.autoencoder.transform.weights
 
     @torch.no_grad()
     def _perplexities(self, mel: Tensor) -> Tensor:

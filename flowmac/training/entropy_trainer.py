@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from flowmac.checkpoint import CODEC_FILE, ENTROPY_FILE, load_weights, read_model_config
+from flowmac.checkpoint import ENTROPY_FILE
 from flowmac.entropy import N_ENTRIES, TOTAL_FREQUENCY, Codes, EntropyModel
 from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
@@ -43,9 +43,7 @@ def train_entropy(folder: Path, data: Path, n_segments: int, cache: Path = CACHE
         CheckpointError: the codec's weights are missing or damaged.
         SettingError: there are no recordings.
     """
-    codec = MelCodec(read_model_config(folder))
-    load_weights(codec, folder / CODEC_FILE)
-    codec.eval()
+    codec = MelCodec.from_folder(folder)
     mel = codec.config.mel
     codes, activity = random_codes(codec, pack(data, "train", mel.sample_rate_hz, cache), n_segments)
     model = fit_entropy_model(codes, activity, codec.config.latent.n_levels)

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flowmac.checkpoint import CODEC_FILE, VOCODER_FILE, load_weights, read_model_config, save_config, save_weights
+from flowmac.checkpoint import (
+    VOCODER_FILE,
+    find_weights,
+    load_weights,
+    save_config,
+    save_weights,
+)
 from flowmac.config import CodecConfig, RefinerConfig
 from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
@@ -67,8 +73,8 @@ class VocoderTask(Task):
         super().__init__(config, is_fresh=start is None)
         self.vocoder = build_vocoder(config.mel, config.vocoder)
         if start is not None:
-            load_weights(self.vocoder, start / VOCODER_FILE)
-        self.codec = None if codec is None else _frozen_codec(codec)
+            load_weights(self.vocoder, find_weights(start, VOCODER_FILE))
+        self.codec = None if codec is None else MelCodec.from_folder(codec)
         self.decoded_share = decoded_share
 
     @torch.no_grad()
@@ -220,9 +226,3 @@ def magnitude_losses(vocoder: SpectralVocoder, mel: Tensor, waveform: Tensor) ->
     log_error = (given - wanted).abs().mean()
     loud_error = ((LOUD_EXPONENT * given).exp() - (LOUD_EXPONENT * wanted).exp()).abs().mean()
     return {"loss": log_error + loud_error, "log_magnitude": log_error, "loud_magnitude": loud_error}
-
-
-def _frozen_codec(folder: Path) -> MelCodec:
-    codec = MelCodec(read_model_config(folder))
-    load_weights(codec, folder / CODEC_FILE)
-    return codec.eval().requires_grad_(requires_grad=False)

@@ -94,3 +94,13 @@ def test_bad_configurations_say_where(tmp_path: Path, text: str, message: str) -
     path.write_text(text)
     with pytest.raises(SettingError, match=message):
         read_config(CodecConfig, path)
+
+
+def test_a_model_may_leave_files_to_a_release(tmp_path: Path) -> None:
+    folder = checkpoint.releases_folder() / "lc"
+    assert not (folder / checkpoint.CODEC_FILE).exists()
+    assert MelCodec.from_folder(folder).codebooks_id() == Codec.from_pretrained("base").codebooks_id
+    lost = checkpoint.read_model_config(folder).model_copy(update={"weights_of": "nothing"})
+    checkpoint.save_config(lost, tmp_path)
+    with pytest.raises(CheckpointError, match="weights_of names no release: nothing"):
+        MelCodec.from_folder(tmp_path)

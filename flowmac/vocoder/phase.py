@@ -1,8 +1,9 @@
 """A start phase from magnitudes alone: partials go on from frame to frame at their own frequency.
 
-Fast Griffin-Lim finds in a few iterations from here what takes it dozens from a random phase. Which bin is a peak is a
-choice: where two are nearly even, a difference in rounding, as between segments of other lengths, can make it the other
-way, and the phase of that partial goes on from there. The segments of decoding therefore have one length.
+Fast Griffin-Lim finds in a few iterations from here what takes it dozens from a random phase. A partial's phase goes on
+for as long as the recording does, over all segments of decoding: it is summed in double precision, so that a segment
+takes it up exactly as the one before left it. Which bin is a peak is a choice, which rounding can turn where two are
+nearly even; with the flow, whose values hang on rounding, segments of another length may give another phase.
 
 Source: single pass spectrogram inversion (Beauregard, Harish, Wyse 2015); locking of a peak's bins: Laroche and Dolson,
 "Improved phase vocoder time-scale modification of audio", 1999.
@@ -20,7 +21,7 @@ NOWHERE = 1_000_000
 
 
 def integrate_phase(magnitudes: Tensor, phase: Tensor, n_fft: int, hop_samples: int, past: Tensor | None) -> Tensor:
-    """Phases [B, F, T] in radians for ``magnitudes`` [B, F, T] of a spectrum with symmetric windows.
+    """Phases [B, F, T] in radians, double, for ``magnitudes`` [B, F, T] of a spectrum with symmetric windows.
 
     Args:
         magnitudes: at least 0.
@@ -28,7 +29,7 @@ def integrate_phase(magnitudes: Tensor, phase: Tensor, n_fft: int, hop_samples: 
         n_fft, hop_samples: of the spectrum.
         past: the result for the first frames [B, F, n], from an earlier call; None if this is the start.
     """
-    peaks, frequencies = _partials(magnitudes)
+    peaks, frequencies = _partials(magnitudes.double())
     advances = 2 * math.pi * hop_samples / n_fft * frequencies
     # The phase at a window's centre; a bin's own phase counts from the window's start, half a window before.
     turns = math.pi * torch.arange(magnitudes.shape[1], device=magnitudes.device)[:, None]

@@ -90,7 +90,7 @@ class SpectralVocoder(Vocoder):
         if self.config.start_phase == "integrated":
             spectrum, known = self.mel.spectrum, None if past is None else past.transpose(1, 2)
             phase = integrate_phase(magnitudes, phase, spectrum.n_fft, spectrum.hop_samples, known)
-        return self.fast_griffin_lim(magnitudes, phase, n_iterations), phase.transpose(1, 2)
+        return self.fast_griffin_lim(magnitudes, phase.to(magnitudes), n_iterations), phase.transpose(1, 2)
 
     def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
         """Waveform [B, T * hop] whose spectrum has nearly the ``magnitudes`` [B, F, T], from a start ``phase``."""

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import flowmac
-from flowmac import bitstream, packets
+from flowmac import bitstream, packets, streaming
 from flowmac.audio import Waveform
 from flowmac.codec import Codec
 from flowmac.entropy import EntropyModel
@@ -103,6 +103,16 @@ def test_segments_join_without_a_seam(codec: Codec) -> None:
     with torch.inference_mode():
         whole = codec.vocoder(whole_mel, 2 * torch.pi * phase)[0, : sound.shape[1]].numpy()
     assert np.abs(joined[0] - whole).max() < 1e-4
+
+
+def test_segments_of_any_length_give_the_same_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = Codec.from_pretrained("base")
+    data = released.encode(Waveform(make_sound(30.0), RATE_HZ))
+    expected = released.decode(data).samples
+    for n_frames in (256, 333, 1024):
+        monkeypatch.setattr(streaming, "SEGMENT_FRAMES", n_frames)
+        assert released.encode(Waveform(make_sound(30.0), RATE_HZ)) == data
+        assert np.abs(released.decode(data).samples - expected).max() < 1e-4
 
 
 @pytest.mark.parametrize("options", [{}, {"refine": 1}, {"entropy": True}])

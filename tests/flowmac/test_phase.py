@@ -36,7 +36,7 @@ def test_griffin_lim_has_less_left_to_do() -> None:
     random = 2 * math.pi * torch.rand_like(magnitudes)
 
     def inconsistency(phase: torch.Tensor) -> float:
-        given = torch.polar(magnitudes, phase)
+        given = torch.polar(magnitudes, phase.float())
         return float((spectrum(spectrum.inverse(given)).abs() - magnitudes).norm() / magnitudes.norm())
 
     assert inconsistency(integrate_phase(magnitudes, random, N_FFT, HOP, None)) < 0.3 * inconsistency(random)

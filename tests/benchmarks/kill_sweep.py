@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.benchmarks.kill_sweep all_codecs --clips my_recordings -o runs/killed --kills 10 --whole runs/all
+    python -m tests.benchmarks.kill_sweep tests/benchmarks/kill_sweep.yaml --clips my_recordings -o runs/killed --kills 10
 
 Without ``--whole``, or with the folder of a sweep that is not finished, the unbroken sweep is made (or ended) first.
 """

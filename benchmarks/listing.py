@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from benchmarks.codecs.base import CodecAdapter
     from benchmarks.plan import Plan
     from benchmarks.speed import Speed
     from benchmarks.worker import Task
@@ -35,11 +36,21 @@ def codecs() -> None:
                 rate,
                 settings,
                 codec.licence,
-                codec.missing() or (f"yes, given {codec.needs}" if codec.needs else "yes"),
+                _runs_here(codec),
             )
         )
     _tell(problems)
     print_table(["codec", "what it is", "kbit/s", "sample rate", "settings", "licence", "runs here"], rows)
+
+
+def _runs_here(codec: type[CodecAdapter]) -> str:
+    missing = codec.missing()
+    if missing or not codec.needs:
+        return missing or "yes"
+    found = codec.finds_needs()
+    if found is None:
+        return f"yes, given {codec.needs}"
+    return "yes" if found else f"not yet: {codec.needs} not found (see its settings)"
 
 
 def metrics() -> None:
@@ -106,10 +117,12 @@ def show_speeds(speeds: Sequence[Speed]) -> None:
             str(median_interval(speed.decode)),
             "1" if speed is first else str(ratio_interval(speed.encode, first.encode)),
             "1" if speed is first else str(ratio_interval(speed.decode, first.decode)),
+            "1" if speed is first else str(ratio_interval(speed.both, first.both)),
         )
         for speed in speeds
     ]
-    print_table(["codec", "clock", "encode", "decode", "encode / first", "decode / first"], rows)
+    columns = ["codec", "clock", "encode", "decode", "encode / first", "decode / first", "both / first"]
+    print_table(columns, rows)
 
 
 def _tell(problems: Sequence[str]) -> None:

@@ -42,6 +42,11 @@ class Speed:
     encode: npt.NDArray[np.float64]
     decode: npt.NDArray[np.float64]
 
+    @property
+    def both(self) -> npt.NDArray[np.float64]:
+        """Encoding and decoding together."""
+        return self.encode + self.decode
+
 
 def parse(text: str) -> tuple[str, str]:
     """``opus:kbps=12,vbr=false`` to the codec's name and its settings in JSON. Values are written as in YAML.

@@ -60,6 +60,11 @@ class CodecAdapter(Backed, ABC):
             raise UnavailableError(f"codec {missing}")
         self.settings = settings
 
+    @classmethod
+    def finds_needs(cls) -> bool | None:
+        """Whether what it `needs` lies where the defaults of its settings look; None where they look nowhere."""
+        return None
+
     @property
     @abstractmethod
     def label(self) -> str:

@@ -67,12 +67,17 @@ class Lyra(CodecAdapter):
         if settings.kbps not in self.PACKET_BYTES:
             raise refuse_rate("Lyra v2", settings.kbps, self.PACKET_BYTES)
         self._folder = Path(settings.model_dir)
-        absent = [name for name in FILES if not (self._folder / name).is_file()]
+        absent = _absent_files(self._folder)
         if absent:
             raise UnavailableError(
                 f"the folder '{settings.model_dir}' of Lyra's networks lacks {', '.join(absent)}: fetch "
                 "lyra/model_coeffs of github.com/google/lyra and give the folder as 'model_dir'"
             )
+
+    @classmethod
+    def finds_needs(cls) -> bool:
+        """See `CodecAdapter.finds_needs`."""
+        return not _absent_files(Path(cls.settings_model.model_fields["model_dir"].default))
 
     @property
     def label(self) -> str:
@@ -163,3 +168,7 @@ def _interpreter(path: Path) -> Interpreter:
         return Interpreter(str(path), num_threads=1)
     except (ValueError, RuntimeError) as error:
         raise SettingError(f"{path}: is no network of Lyra's ({error})") from None
+
+
+def _absent_files(folder: Path) -> list[str]:
+    return [name for name in FILES if not (folder / name).is_file()]

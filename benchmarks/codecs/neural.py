@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pydantic
 
 from benchmarks.codecs.base import CodecAdapter, CodecSettings, UnavailableError
-from benchmarks.codecs.weights import find_weights, hash_files
+from benchmarks.codecs.weights import find_weights, hash_files, is_fetched
 from flowmac.audio import FloatArray, Waveform
 from flowmac.errors import BitstreamError
 
@@ -57,6 +57,11 @@ class NeuralCodec(CodecAdapter):
                 f"{' or '.join(self.weight_files)}"
             )
         self._weights = self._folder / found[0]
+
+    @classmethod
+    def finds_needs(cls) -> bool:
+        """See `CodecAdapter.finds_needs`; nothing is fetched for it."""
+        return is_fetched(cls.settings_model.model_fields["weights"].default, CONFIG_FILE)
 
     @property
     def label(self) -> str:

@@ -58,7 +58,7 @@ class OpusNoLACE(CodecAdapter):
         if not settings.vbr:
             refuse_partial_bytes(settings.kbps)
         self._node_modules = Path(settings.node_modules)
-        if not (self._node_modules / PACKAGE / "index.js").is_file():
+        if not _has_decoder(self._node_modules):
             raise UnavailableError(
                 f"'{settings.node_modules}' does not hold the decoder: run 'npm install {PACKAGE}' and give the folder "
                 "node_modules that it makes as 'node_modules'"
@@ -70,6 +70,11 @@ class OpusNoLACE(CodecAdapter):
         if shutil.which("node") is None:
             return f"'{cls.name}' needs Node 18 or newer (Debian: apt install nodejs npm)"
         return super().missing()
+
+    @classmethod
+    def finds_needs(cls) -> bool:
+        """See `CodecAdapter.finds_needs`."""
+        return _has_decoder(Path(cls.settings_model.model_fields["node_modules"].default))
 
     @property
     def label(self) -> str:
@@ -110,3 +115,7 @@ class OpusNoLACE(CodecAdapter):
     def payload_bits(self, data: bytes) -> int:
         """Bits of all packets, each with its table-of-contents byte."""
         return PacketStream.from_bytes(data).payload_bits
+
+
+def _has_decoder(node_modules: Path) -> bool:
+    return (node_modules / PACKAGE / "index.js").is_file()

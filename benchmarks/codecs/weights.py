@@ -32,6 +32,15 @@ def find_weights(codec: str, weights: str, patterns: tuple[str, ...]) -> Path:
     return found
 
 
+def is_fetched(hub_id: str, file: str) -> bool:
+    """Whether a file of a hub id has been fetched to this machine before."""
+    try:
+        import huggingface_hub
+    except ImportError:
+        return False
+    return isinstance(huggingface_hub.try_to_load_from_cache(hub_id, file), str)
+
+
 @functools.cache
 def _fetch(hub_id: str, patterns: tuple[str, ...]) -> Path | str:
     """Folder of the local copy, or the reason why there is none: remembered, as all conditions of a sweep ask."""

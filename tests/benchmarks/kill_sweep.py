@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.benchmarks.kill_sweep tests/benchmarks/kill_sweep.yaml --clips my_recordings -o runs/killed --kills 10
+    python -m tests.benchmarks.kill_sweep tests/benchmarks/kill_sweep.yaml --clips my_recordings -o runs/killed
 
 Without ``--whole``, or with the folder of a sweep that is not finished, the unbroken sweep is made (or ended) first.
 """

@@ -25,6 +25,16 @@ def test_codecs_are_listed(flowmac: RunCommand) -> None:
         assert name in done.stdout
 
 
+def test_what_a_codec_needs_is_looked_for(flowmac: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(CODECS.get("lyra"), "modules", ())
+    assert "not yet: its network files not found" in flowmac("codecs").stdout
+    (tmp_path / "lyra").mkdir()
+    for name in ("soundstream_encoder", "quantizer", "lyragan"):
+        (tmp_path / "lyra" / f"{name}.tflite").touch()
+    assert "its network files" not in flowmac("codecs").stdout
+
+
 def test_metrics_are_listed_with_what_is_missing(flowmac: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(METRICS.get("pesq_wb"), "modules", ("a_module_that_nobody_has",))
     done = flowmac("metrics")

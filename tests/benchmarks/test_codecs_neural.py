@@ -17,6 +17,7 @@ from flowmac.audio import Waveform
 from flowmac.errors import BitstreamError, SettingError
 
 from .conftest import babble
+from .random_weights import save_random
 
 #: Sizes of the networks alone; what sets the rate is the authors' own.
 TRANSFORMERS = {
@@ -81,16 +82,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from benchmarks.codecs.snac import new_network
-    from benchmarks.codecs.transformers_hub import transformers_class
 
-    torch.manual_seed(0)
     root = tmp_path_factory.mktemp("weights")
-    for name, (prefix, values) in TRANSFORMERS.items():
-        model = transformers_class(f"{prefix}Model")(transformers_class(f"{prefix}Config")(**values))
-        if name == "encodec":  # its codebooks are zeros before training
-            for layer in model.quantizer.layers:
-                layer.codebook.embed.normal_()
-        model.save_pretrained(root / name)
+    for name, (prefix, sizes) in TRANSFORMERS.items():
+        save_random(name, prefix, sizes, root)
     (root / "snac").mkdir()
     (root / "snac" / "config.json").write_text(json.dumps(SNAC_CONFIG))
     torch.save(new_network(root / "snac" / "config.json").state_dict(), root / "snac" / "pytorch_model.bin")

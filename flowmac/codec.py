@@ -300,7 +300,7 @@ class Codec:
         """
         header, channels = self._unpack(data, conceal=False)
         mels = [self._synthesis.mels(header, codes, i, settings) for i, codes in enumerate(channels)]
-        return torch.stack([torch.cat(list(blocks), dim=1).T for blocks in mels])
+        return torch.stack([torch.cat(list(blocks), dim=1).T for blocks in mels]).float()
 
     def _unpack(self, data: bytes, conceal: bool) -> tuple[Header, list[ChannelCodes]]:
         header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)

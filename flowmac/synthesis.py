@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -55,8 +56,14 @@ class Synthesis:
 
     def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder) -> None:
         self.config = config
-        self.mel_codec = mel_codec
-        self.vocoder = vocoder
+        self.flow = mel_codec.flow
+        # Phases are summed up over a whole recording, from peaks that even rounding can move: double precision makes
+        # what leads to them the same in segments of any length.
+        self.mel_codec = copy.deepcopy(mel_codec)
+        self.mel_codec.quantizer.double()
+        self.mel_codec.autoencoder.double()
+        self.vocoder = copy.deepcopy(vocoder)
+        self.vocoder.use_double_precision()
 
     @property
     def _device(self) -> torch.device:
@@ -94,7 +101,7 @@ class Synthesis:
     def mels(
         self, header: Header, channel_codes: ChannelCodes, channel: int, settings: DecodeSettings
     ) -> Iterator[Tensor]:
-        """Mel magnitudes [M, T] of one channel in blocks, as many frames as the stream has."""
+        """Mel magnitudes [M, T], double, of one channel in blocks, as many frames as the stream has."""
         group_frames = header.group_frames
         counts = np.stack([channel_codes.n_codes, channel_codes.n_levels])
         signal = torch.from_numpy(np.concatenate([channel_codes.codes.T.astype(np.int16), counts.astype(np.int16)]))
@@ -126,10 +133,10 @@ class Synthesis:
         n_frames, n_bands = coarse.shape[1:]
         noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
         noise = settings.temperature * noise
-        mel = self.mel_codec.flow.sample(
-            coarse, n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
+        mel = self.flow.sample(
+            coarse.float(), n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
         )
-        return sharpen(mel, self.config.contrast_at(settings.temperature))
+        return sharpen(mel.double(), self.config.contrast_at(settings.temperature))
 
     def random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
         """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""

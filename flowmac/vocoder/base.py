@@ -38,6 +38,9 @@ class Vocoder(nn.Module):
         """
         raise NotImplementedError
 
+    def use_double_precision(self) -> None:
+        """From now on take mels in double precision, and compute in it what the phase depends on, if anything."""
+
     @property
     def context_frames(self) -> int:
         """Frames on either side that can change a frame of the output."""

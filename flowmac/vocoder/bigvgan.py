@@ -102,7 +102,7 @@ class BigVGANVocoder(Vocoder):
 
     def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         """See `Vocoder.proceed`; this one makes a phase of its own and does not look at the given one."""
-        log_mel = torch.log(mel + self.mel.config.floor)
+        log_mel = torch.log(mel + self.mel.config.floor).to(self.leave.weight)
         x = self.stages(self.enter((INPUT_SCALE * log_mel).transpose(1, 2)))
         return torch.tanh(self.leave(self.activation(x)))[:, 0], phase
 

@@ -32,7 +32,8 @@ def integrate_phase(magnitudes: Tensor, phase: Tensor, n_fft: int, hop_samples: 
     peaks, frequencies = _partials(magnitudes.double())
     advances = 2 * math.pi * hop_samples / n_fft * frequencies
     # The phase at a window's centre; a bin's own phase counts from the window's start, half a window before.
-    turns = math.pi * torch.arange(magnitudes.shape[1], device=magnitudes.device)[:, None]
+    bins = torch.arange(magnitudes.shape[1], dtype=torch.double, device=magnitudes.device)
+    turns = math.pi * bins[:, None]
     known = phase[..., :1] if past is None else past
     centred = list((known + turns).unbind(-1))
     for t in range(len(centred), magnitudes.shape[-1]):

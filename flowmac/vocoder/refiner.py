@@ -49,7 +49,11 @@ class RefinedVocoder(Vocoder):
     def proceed(self, mel: Tensor, phase: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         """See `Vocoder.proceed`."""
         signal, start_phase = self.start.proceed(mel, phase, past)
-        return self.refine(signal, mel), start_phase
+        return self.refine(signal, mel.to(signal)), start_phase
+
+    def use_double_precision(self) -> None:
+        """See `Vocoder.use_double_precision`."""
+        self.start.use_double_precision()
 
     def refine(self, signal: Tensor, mel: Tensor) -> Tensor:
         """A signal [B, T * hop] with this mel [B, T, M] to one [B, T * hop] that sounds more real."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# Tests run side by side, a process a core: threads of their own would only wait for each other. Set before torch is
+# loaded, and for the programs that tests start as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -2,7 +2,7 @@
 
 ::
 
-    python -m tests.benchmarks.scaling all_codecs --clips my_recordings --limit 2 --rounds 3
+    python -m tests.benchmarks.scaling tests/benchmarks/kill_sweep.yaml --clips my_recordings --limit 1
 
 The clock on the wall says what was gained here and now, on a machine that may have other things to do. Processor
 seconds of the workers say what rows cost each other side by side, in caches and memory: with free cores, two workers

@@ -21,7 +21,7 @@ from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes, n_codes, pack_groups, packet_groups, unpack_groups
 from flowmac.solver import get_solver, get_time_grid, n_steps
 from flowmac.synthesis import DecodeSettings, Synthesis
-from flowmac.vocoder import build_vocoder
+from flowmac.vocoder import load_vocoder
 from flowmac.vocoder.base import Vocoder
 
 #: Released model where none is named.
@@ -80,8 +80,7 @@ class Codec:
         folder = checkpoint.find_model(name)
         config = checkpoint.read_model_config(folder)
         mel_codec = MelCodec.from_folder(folder)
-        vocoder = build_vocoder(config.mel, config.vocoder)
-        checkpoint.load_weights(vocoder, checkpoint.find_weights(folder, checkpoint.VOCODER_FILE))
+        vocoder = load_vocoder(folder)
         entropy_file = checkpoint.find_weights(folder, checkpoint.ENTROPY_FILE)
         entropy_model = EntropyModel.load(entropy_file) if entropy_file.exists() else None
         return cls(config, mel_codec.to(device), vocoder.to(device), checkpoint.weights_sha256(folder), entropy_model)

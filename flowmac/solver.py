@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from flowmac.errors import SettingError, unknown_name
+
+T = TypeVar("T")
 
 Velocity = Callable[[Tensor, float], Tensor]
 
@@ -78,9 +81,7 @@ def get_solver(name: str) -> Solver:
     Raises:
         SettingError: there is none.
     """
-    if name not in SOLVERS:
-        raise unknown_name("solver", name, SOLVERS)
-    return SOLVERS[name]
+    return _look_up("solver", name, SOLVERS)
 
 
 def uniform(share: float) -> float:
@@ -105,9 +106,13 @@ def get_time_grid(name: str) -> TimeGrid:
     Raises:
         SettingError: there is none.
     """
-    if name not in TIME_GRIDS:
-        raise unknown_name("time grid", name, TIME_GRIDS)
-    return TIME_GRIDS[name]
+    return _look_up("time grid", name, TIME_GRIDS)
+
+
+def _look_up(kind: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise unknown_name(kind, name, known)
+    return known[name]
 
 
 def n_steps(solver: Solver, nfe: int) -> int:

@@ -56,10 +56,9 @@ class Synthesis:
 
     def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder) -> None:
         self.config = config
-        self.flow = mel_codec.flow
         # Phases are summed up over a whole recording, from peaks that even rounding can move: double precision makes
-        # what leads to them the same in segments of any length.
-        self.mel_codec = copy.deepcopy(mel_codec)
+        # what leads to them the same in segments of any length. The flow stays as it is, and is not copied.
+        self.mel_codec = copy.deepcopy(mel_codec, memo={id(mel_codec.flow): mel_codec.flow})
         self.mel_codec.quantizer.double()
         self.mel_codec.autoencoder.double()
         self.vocoder = copy.deepcopy(vocoder)
@@ -133,7 +132,7 @@ class Synthesis:
         n_frames, n_bands = coarse.shape[1:]
         noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
         noise = settings.temperature * noise
-        mel = self.flow.sample(
+        mel = self.mel_codec.flow.sample(
             coarse.float(), n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
         )
         return sharpen(mel.double(), self.config.contrast_at(settings.temperature))

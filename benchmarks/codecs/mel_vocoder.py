@@ -109,14 +109,10 @@ class MelVocoder(CodecAdapter):
 
 @functools.lru_cache(maxsize=2)
 def _load_vocoder(weights: str) -> Vocoder:
-    from flowmac.checkpoint import VOCODER_FILE, find_model, find_weights, load_weights, read_model_config
-    from flowmac.vocoder import build_vocoder
+    from flowmac.checkpoint import find_model
+    from flowmac.vocoder import load_vocoder
 
-    folder = find_model(weights)
-    config = read_model_config(folder)
-    vocoder = build_vocoder(config.mel, config.vocoder)
-    load_weights(vocoder, find_weights(folder, VOCODER_FILE))
-    return vocoder.eval().requires_grad_(requires_grad=False)
+    return load_vocoder(find_model(weights))
 
 
 def _files(weights: str, name: str) -> list[Path]:

@@ -94,10 +94,8 @@ class SpectralVocoder(Vocoder):
 
     def use_double_precision(self) -> None:
         """See `Vocoder.use_double_precision`: all up to the magnitudes, not Griffin-Lim."""
-        for part in (self.enter, self.blocks, self.norm, self.leave):
-            part.double()
-        self.interpolation, self.log_band_area = self.interpolation.double(), self.log_band_area.double()
-        self.mel.filterbank = self.mel.filterbank.double()
+        self.double()
+        self.mel.spectrum.float()
 
     def fast_griffin_lim(self, magnitudes: Tensor, phase: Tensor, n_iterations: int) -> Tensor:
         """Waveform [B, T * hop] whose spectrum has nearly the ``magnitudes`` [B, F, T], from a start ``phase``."""

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 
-def save_random(name: str, prefix: str, sizes: dict[str, Any], folder: Path) -> None:
-    """A model of ``transformers``, such as EncodecModel of prefix Encodec; sizes left out are the authors' own."""
+def save_random(name: str, sizes: dict[str, Any], folder: Path) -> None:
+    """A model of ``transformers`` by the name of its codec here; sizes left out are the authors' own."""
     import torch
 
     from benchmarks.codecs.transformers_hub import transformers_class
 
     torch.manual_seed(0)
+    prefix = name.capitalize()
     model = transformers_class(f"{prefix}Model")(transformers_class(f"{prefix}Config")(**sizes))
     if name == "encodec":  # its codebooks are zeros before training
         for layer in model.quantizer.layers:
@@ -28,4 +29,4 @@ def save_random(name: str, prefix: str, sizes: dict[str, Any], folder: Path) -> 
 
 
 if __name__ == "__main__":
-    save_random("encodec", "Encodec", {}, Path(sys.argv[1]))
+    save_random("encodec", {}, Path(sys.argv[1]))

@@ -21,32 +21,26 @@ from .random_weights import save_random
 
 #: Sizes of the networks alone; what sets the rate is the authors' own.
 TRANSFORMERS = {
-    "encodec": ("Encodec", {"num_filters": 4, "hidden_size": 16, "codebook_dim": 16, "num_lstm_layers": 1}),
-    "dac": (
-        "Dac",
-        {
-            "sampling_rate": 24000,
-            "downsampling_ratios": [2, 4, 5, 8],
-            "n_codebooks": 32,
-            "encoder_hidden_size": 4,
-            "decoder_hidden_size": 32,
-        },
-    ),
-    "mimi": (
-        "Mimi",
-        {
-            "num_filters": 4,
-            "hidden_size": 32,
-            "upsample_groups": 32,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "head_dim": 16,
-            "intermediate_size": 32,
-            "codebook_dim": 16,
-            "vector_quantization_hidden_dimension": 16,
-        },
-    ),
+    "encodec": {"num_filters": 4, "hidden_size": 16, "codebook_dim": 16, "num_lstm_layers": 1},
+    "dac": {
+        "sampling_rate": 24000,
+        "downsampling_ratios": [2, 4, 5, 8],
+        "n_codebooks": 32,
+        "encoder_hidden_size": 4,
+        "decoder_hidden_size": 32,
+    },
+    "mimi": {
+        "num_filters": 4,
+        "hidden_size": 32,
+        "upsample_groups": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 32,
+        "codebook_dim": 16,
+        "vector_quantization_hidden_dimension": 16,
+    },
 }
 SNAC_CONFIG = {
     "sampling_rate": 24000,
@@ -84,8 +78,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from benchmarks.codecs.snac import new_network
 
     root = tmp_path_factory.mktemp("weights")
-    for name, (prefix, sizes) in TRANSFORMERS.items():
-        save_random(name, prefix, sizes, root)
+    for name, sizes in TRANSFORMERS.items():
+        save_random(name, sizes, root)
     (root / "snac").mkdir()
     (root / "snac" / "config.json").write_text(json.dumps(SNAC_CONFIG))
     torch.save(new_network(root / "snac" / "config.json").state_dict(), root / "snac" / "pytorch_model.bin")

@@ -17,12 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from flowmac.config import FlowConfig
-from flowmac.solver import Solver, TimeGrid, solve, uniform
+from flowmac.solver import Solver, TimeGrid, Velocity, get_solver, solve, uniform
 from flowmac.velocity_net import VelocityNet
 
 #: Share of the training examples whose coarse mel is withheld, so that guidance has something to compare with.
 CONDITION_DROPOUT = 0.1
 
+#: How the teacher's paths are followed in `Flow.reflow_loss`, and how many times each is learned from: the paths cost
+#: more than what is learned from one time.
+TEACHER_SOLVER, TEACHER_NFE = "midpoint", 16
+TIMES_A_PATH = 3
 
 #: Share of each training batch in the average of a residual's deviation, while the autoencoder changes.
 FOLLOW_SHARE = 0.01
@@ -66,16 +70,59 @@ class Flow(nn.Module):
             n_levels: levels of each coarse mel, [B].
             generator: source of noise, times and condition dropout.
         """
-        device = mel.device
         centre, scale = self.place(coarse, n_levels)
-        data = (mel - centre) / scale
-        noise = torch.randn(data.shape, generator=generator, device=device)
-        time = torch.rand(len(data), generator=generator, device=device)
-        is_given = (torch.rand(len(data), generator=generator, device=device) >= CONDITION_DROPOUT).float()
+        noise = torch.randn(mel.shape, generator=generator, device=mel.device)
+        is_given = self._draw_is_given(len(mel), generator)
+        return self._error(noise, (mel - centre) / scale, coarse, is_given, n_levels, generator)
+
+    def reflow_loss(self, teacher: Flow, coarse: Tensor, n_levels: Tensor, generator: torch.Generator) -> Tensor:
+        """As `loss`, with the ends of the ``teacher``'s paths for data, each with the noise that its path began at.
+
+        Where these paths bend, straight ones are learned that lead to the same ends, which few evaluations can follow.
+        Noise of all temperatures is drawn, so that the dial keeps its meaning.
+
+        Source: Liu et al., "Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow", 2023.
+
+        Args:
+            teacher: a trained flow that stays as it is.
+            coarse, n_levels, generator: as for `loss`.
+        """
+        size = len(coarse)
+        noise = torch.randn(coarse.shape, generator=generator, device=coarse.device)
+        noise = noise * torch.rand(size, 1, 1, generator=generator, device=coarse.device)
+        is_given = self._draw_is_given(size, generator)
+        with torch.no_grad():
+            data = solve(teacher.field(coarse, is_given, n_levels), noise, get_solver(TEACHER_SOLVER), TEACHER_NFE)
+        errors = [self._error(noise, data, coarse, is_given, n_levels, generator) for _ in range(TIMES_A_PATH)]
+        return torch.stack(errors).mean()
+
+    def _draw_is_given(self, size: int, generator: torch.Generator) -> Tensor:
+        """Which of ``size`` examples may see their coarse mel: 1 or 0."""
+        return (torch.rand(size, generator=generator, device=generator.device) >= CONDITION_DROPOUT).float()
+
+    def _error(
+        self,
+        noise: Tensor,
+        data: Tensor,
+        coarse: Tensor,
+        is_given: Tensor,
+        n_levels: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:
+        """Mean squared error of the velocity at a random time on each straight path from ``noise`` to ``data``."""
+        time = torch.rand(len(data), generator=generator, device=data.device)
         velocity = data - (1 - self.sigma_min) * noise  # the same all along the path
         x = noise + time[:, None, None] * velocity
         given = self.velocity(x, coarse, is_given, n_levels, time)
         return (given - velocity).square().mean()
+
+    def field(self, coarse: Tensor, is_given: Tensor, n_levels: Tensor) -> Velocity:
+        """The velocity as a function of place and time alone, for given conditions; see `VelocityNet`."""
+
+        def velocity(x: Tensor, time: float) -> Tensor:
+            return self.velocity(x, coarse, is_given, n_levels, coarse.new_full((len(coarse),), time))
+
+        return velocity
 
     def sample(
         self,
@@ -102,13 +149,12 @@ class Flow(nn.Module):
         size = len(coarse)
         is_guided = cfg != 1.0
         copies = 2 if is_guided else 1  # both in one batch: one call is cheaper than two
-        condition = coarse.repeat(copies, 1, 1)
-        is_given = torch.tensor([1.0, 0.0][:copies], device=coarse.device).repeat_interleave(size)
+        is_given = coarse.new_tensor([1.0, 0.0][:copies]).repeat_interleave(size)
         levels = torch.full((copies * size,), n_levels, device=coarse.device)
+        field = self.field(coarse.repeat(copies, 1, 1), is_given, levels)
 
         def velocity(x: Tensor, time: float) -> Tensor:
-            times = torch.full((copies * size,), time, device=coarse.device)
-            v = self.velocity(x.repeat(copies, 1, 1), condition, is_given, levels, times)
+            v = field(x.repeat(copies, 1, 1), time)
             if not is_guided:
                 return v
             with_coarse, without = v.chunk(2)

@@ -57,10 +57,8 @@ class Synthesis:
     def __init__(self, config: CodecConfig, mel_codec: MelCodec, vocoder: Vocoder) -> None:
         self.config = config
         # Phases are summed up over a whole recording, from peaks that even rounding can move: double precision makes
-        # what leads to them the same in segments of any length. The flow stays as it is, and is not copied.
-        self.mel_codec = copy.deepcopy(mel_codec, memo={id(mel_codec.flow): mel_codec.flow})
-        self.mel_codec.quantizer.double()
-        self.mel_codec.autoencoder.double()
+        # what leads to them the same in segments of any length.
+        self.mel_codec = copy.deepcopy(mel_codec).double()
         self.vocoder = copy.deepcopy(vocoder)
         self.vocoder.use_double_precision()
 
@@ -131,11 +129,11 @@ class Synthesis:
             return sharpen(coarse, self.config.contrast)
         n_frames, n_bands = coarse.shape[1:]
         noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
-        noise = settings.temperature * noise
+        noise = settings.temperature * noise.to(coarse)
         mel = self.mel_codec.flow.sample(
-            coarse.float(), n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
+            coarse, n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
         )
-        return sharpen(mel.double(), self.config.contrast_at(settings.temperature))
+        return sharpen(mel, self.config.contrast_at(settings.temperature))
 
     def random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
         """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""

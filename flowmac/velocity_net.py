@@ -45,7 +45,7 @@ class VelocityNet(nn.Module):
             n_levels: levels that the coarse mel was decoded from [B].
             time: from 0 (noise) to 1 (data) [B].
         """
-        condition = self.time(sinusoidal_embedding(time, 64)) + self.level(n_levels)
+        condition = self.time(sinusoidal_embedding(time, 64).to(x)) + self.level(n_levels)
         condition = nn.functional.silu(condition)
         given = is_given[:, None, None]
         h = torch.cat([self._tokens(x), self._tokens(MEL_SCALE * coarse * given)], dim=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from torch import Tensor
 from flowmac.checkpoint import CODEC_FILE, find_weights, load_weights, save_config, save_weights
 from flowmac.config import CodecConfig
 from flowmac.encoder import GroupAutoencoder
+from flowmac.errors import SettingError
 from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import count_codes, perplexity
@@ -23,12 +25,13 @@ from flowmac.training.losses import Losses
 
 logger = logging.getLogger(__name__)
 
-Stage = Literal["autoencoder", "flow", "joint"]
+Stage = Literal["autoencoder", "flow", "joint", "reflow"]
 
 #: Weights of the losses by stage; joint as in the paper. An autoencoder alone has no flow to learn from: its mel is
 #: all.
 LOSS_WEIGHTS: dict[Stage, dict[str, float]] = {
     "flow": {"flow": 1.0},
+    "reflow": {"flow": 1.0},
     "joint": {"flow": 1.0, "prior": 0.01, "commitment": 0.25},
     "autoencoder": {"prior": 1.0, "commitment": 0.05},
 }
@@ -103,9 +106,12 @@ class CodecTask(Task):
         start: model folder to go on from; None for the start from the data.
         audio: training audio for that start.
         fit_segments, segment_frames: see `fit`.
-        stage: what is trained: "flow" on a finished autoencoder, "autoencoder" alone (its networks and codebooks), or
-            both jointly.
+        stage: what is trained: "flow" on a finished autoencoder, "autoencoder" alone (its networks and codebooks),
+            both jointly ("joint"), or "reflow": a trained flow on its own paths, so that few evaluations do.
         device: where the start from the data is computed.
+
+    Raises:
+        SettingError: a reflow has no trained flow to start from.
     """
 
     def __init__(
@@ -123,8 +129,10 @@ class CodecTask(Task):
         self.codec = MelCodec(config).to(device).eval()  # no dropout in the start from the data
         self.stage = stage
         self.beam_width = min(BEAM_WIDTH, config.latent.beam_width)
-        self.codec.autoencoder.requires_grad_(stage != "flow")
-        self.codec.flow.requires_grad_(stage != "autoencoder")
+        self.has_autoencoder = stage in ("autoencoder", "joint")  # of what is trained
+        self.has_flow = stage != "autoencoder"
+        self.codec.autoencoder.requires_grad_(self.has_autoencoder)
+        self.codec.flow.requires_grad_(self.has_flow)
         if start is None:
             fit(self.codec, audio, fit_segments, segment_frames)
         else:
@@ -132,12 +140,16 @@ class CodecTask(Task):
             self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
             if self.is_fresh:
                 fit_flow_scale(self.codec, _compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames)[0])
+        if stage == "reflow":
+            if not self.codec.flow.is_trained:
+                raise SettingError("stage reflow needs a trained flow: give the folder of one as 'start'")
+            self.teacher = copy.deepcopy(self.codec.flow).requires_grad_(requires_grad=False)
         self.train()
 
     def train(self, mode: bool = True) -> CodecTask:
         """See `torch.nn.Module.train`; an autoencoder that is not trained has no dropout either."""
         super().train(mode)
-        self.codec.autoencoder.train(mode and self.stage != "flow")
+        self.codec.autoencoder.train(mode and self.has_autoencoder)
         return self
 
     def get_extra_state(self) -> dict[str, Tensor]:
@@ -157,19 +169,21 @@ class CodecTask(Task):
         with torch.autocast(waveform.device.type, enabled=False):
             with torch.no_grad():
                 mel = self.mel.compress(self.mel(waveform))
-            if self.stage != "flow":
+            if self.has_autoencoder:
                 coarse, losses = self._autoencode(mel, n_levels)
             else:
                 with torch.no_grad():
                     coarse = self._coarse(mel, n_levels)
                 losses = {}
-        if self.stage != "autoencoder":
-            levels = torch.full((len(mel),), n_levels, device=mel.device)
+        levels = torch.full((len(mel),), n_levels, device=mel.device)
+        if self.stage == "reflow":
+            losses["flow"] = self.codec.flow.reflow_loss(self.teacher, coarse, levels, generator)
+        elif self.has_flow:
             losses["flow"] = self.codec.flow.loss(mel, coarse, levels, generator)
         weights = LOSS_WEIGHTS[self.stage]
         losses["loss"] = sum((weight * losses[name] for name, weight in weights.items()), mel.new_zeros(()))
         losses["coarse_l1"] = (coarse - mel).detach().abs().mean()
-        if self.stage != "flow" or not self.training:  # what never changes need not be counted all the time
+        if self.has_autoencoder or not self.training:  # what never changes need not be counted all the time
             for level, variety in enumerate(self._perplexities(mel), start=1):
                 losses[f"perplexity_{level}"] = variety
         return losses

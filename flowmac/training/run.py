@@ -16,6 +16,7 @@ from flowmac.errors import SettingError
 from flowmac.training.codec_trainer import CodecTask, Stage
 from flowmac.training.dataset import PackedAudio
 from flowmac.training.loop import LoopConfig, Task, train
+from flowmac.training.mel_source import MelSource
 from flowmac.training.vocoder_trainer import AdversarialTask, MagnitudeTask
 
 logger = logging.getLogger(__name__)
@@ -63,12 +64,13 @@ class CodecTrainConfig(LoopConfig):
 class VocoderTrainConfig(LoopConfig):
     """Training of a vocoder.
 
-    With ``codec`` (a model) a ``decoded_share`` of the mels are decoded ones. Vocoders that learn against
-    discriminators make ``crop_frames`` of each segment.
+    With ``codec`` (a model) a ``decoded_share`` of the mels are decoded ones, and of these a ``flow_share`` with the
+    texture of the flow. Vocoders that learn against discriminators make ``crop_frames`` of each segment.
     """
 
     codec: str | None = None
     decoded_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    flow_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     crop_frames: pydantic.PositiveInt = 32
 
 
@@ -127,9 +129,10 @@ def train_vocoder(
     codec = None if config.codec is None else find_model(config.codec)
 
     def make_task(_audio: PackedAudio, _device: torch.device) -> Task:
+        source = MelSource(codec, config.decoded_share, config.flow_share)
         if isinstance(model.vocoder, SpectralConfig):
-            return MagnitudeTask(model, start, codec, config.decoded_share)
-        return AdversarialTask(model, start, codec, config.decoded_share, config.crop_frames)
+            return MagnitudeTask(model, start, source)
+        return AdversarialTask(model, start, source, config.crop_frames)
 
     _run(make_task, config, model, folder)
 

@@ -6,7 +6,6 @@ against discriminators.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import torch
@@ -21,11 +20,9 @@ from flowmac.checkpoint import (
     save_weights,
 )
 from flowmac.config import CodecConfig, RefinerConfig
-from flowmac.mel import sharpen
-from flowmac.mel_codec import MelCodec
-from flowmac.solver import get_solver
 from flowmac.training.loop import Task, shared_generator
 from flowmac.training.losses import Losses, MultiResolutionMelLoss, discriminator_loss, feature_loss, fooling_loss
+from flowmac.training.mel_source import MelSource
 from flowmac.vocoder import build_vocoder
 from flowmac.vocoder.discriminators import Discriminators
 from flowmac.vocoder.refiner import RefinedVocoder
@@ -35,9 +32,6 @@ DISCRIMINATORS_FILE = "discriminators.safetensors"
 
 #: Exponent of the magnitude loss on loud bins; the logarithm alone would spend all on faint ones.
 LOUD_EXPONENT = 0.35
-
-#: Share of the steps whose decoded mels have all levels; the others have a random number.
-FULL_LEVELS_SHARE = 0.75
 
 #: Frames on either side of a segment that vocoders see and losses do not: there the mel knows more than the vocoder.
 MARGIN_FRAMES = 2
@@ -52,7 +46,7 @@ LOSS_WEIGHTS = {"mel": 15.0, "features": 20.0, "fooling": 8.0, "magnitude": 1.0}
 ITERATION_SHARES = (0.25, 0.5, 1.0)
 
 #: What random numbers of the program are for; keeps them independent.
-LEVELS, PLACE, ITERATIONS = 1, 2, 3
+PLACE, ITERATIONS = 2, 3
 
 #: Peak of what discriminators hear: they should not judge loudness.
 JUDGED_PEAK = 0.8
@@ -64,40 +58,19 @@ class VocoderTask(Task):
     Args:
         config: of the codec.
         start: model folder to go on from; None for untrained weights.
-        codec: model folder whose codec decodes part of the mels, so that the vocoder learns to read what coding leaves;
-            None for true mels only.
-        decoded_share: that part.
+        source: of the mels.
     """
 
-    def __init__(self, config: CodecConfig, start: Path | None, codec: Path | None, decoded_share: float) -> None:
+    def __init__(self, config: CodecConfig, start: Path | None, source: MelSource) -> None:
         super().__init__(config, is_fresh=start is None)
         self.vocoder = build_vocoder(config.mel, config.vocoder)
         if start is not None:
             load_weights(self.vocoder, find_weights(start, VOCODER_FILE))
-        self.codec = None if codec is None else MelCodec.from_folder(codec)
-        self.decoded_share = decoded_share
+        self.source = source
 
-    @torch.no_grad()
     def _mels(self, waveform: Tensor, generator: torch.Generator) -> Tensor:
-        """Mel magnitudes [B, T, M] to learn from, of waveforms [B, N]; those of the first part were decoded."""
-        mel = self.vocoder.mel(waveform)
-        n_decoded = math.ceil(self.decoded_share * len(mel))
-        if self.codec is None or n_decoded == 0:
-            return mel
-        return torch.cat([self._decoded(self.codec, mel[:n_decoded], generator), mel[n_decoded:]])
-
-    def _decoded(self, codec: MelCodec, mel: Tensor, generator: torch.Generator) -> Tensor:
-        """Mel magnitudes [B, T, M] after coding and decoding at the model's defaults."""
-        compress, expand, defaults = self.vocoder.mel.compress, self.vocoder.mel.expand, codec.config.decode
-        n_levels = codec.config.latent.n_levels
-        chance = shared_generator(generator, LEVELS)
-        if torch.rand((), generator=chance) > FULL_LEVELS_SHARE:
-            n_levels = int(torch.randint(1, n_levels + 1, (), generator=chance))
-        decoded = codec.decode(codec.encode(compress(mel), n_levels))
-        if defaults.nfe:
-            noise = torch.randn(decoded.shape, generator=generator, device=decoded.device) * defaults.temperature
-            decoded = codec.flow.sample(decoded, n_levels, noise, get_solver("euler"), defaults.nfe, defaults.cfg)
-        return expand(sharpen(decoded, codec.config.contrast_at(defaults.temperature)))
+        """Mel magnitudes [B, T, M] to learn from, of waveforms [B, N]."""
+        return self.source(self.vocoder.mel, waveform, generator)
 
     def _phase(self, mel: Tensor, generator: torch.Generator) -> Tensor:
         n_bins = self.config.mel.n_fft // 2 + 1
@@ -141,10 +114,8 @@ class AdversarialTask(VocoderTask):
         crop_frames: frames that the vocoder makes of each segment, at a random place; the codec sees the whole segment.
     """
 
-    def __init__(
-        self, config: CodecConfig, start: Path | None, codec: Path | None, decoded_share: float, crop_frames: int
-    ) -> None:
-        super().__init__(config, start, codec, decoded_share)
+    def __init__(self, config: CodecConfig, start: Path | None, source: MelSource, crop_frames: int) -> None:
+        super().__init__(config, start, source)
         self.crop_frames = crop_frames
         self.discriminators = Discriminators()
         if start is not None and (start / DISCRIMINATORS_FILE).exists():

@@ -3,7 +3,7 @@
 Fast Griffin-Lim finds in a few iterations from here what takes it dozens from a random phase. A partial's phase goes on
 for as long as the recording does, over all segments of decoding: it is summed in double precision, so that a segment
 takes it up exactly as the one before left it. Which bin is a peak is a choice, which rounding can turn where two are
-nearly even; with the flow, whose values hang on rounding, segments of another length may give another phase.
+nearly even; so the mel, too, is decoded in double precision.
 
 Source: single pass spectrogram inversion (Beauregard, Harish, Wyse 2015); locking of a peak's bins: Laroche and Dolson,
 "Improved phase vocoder time-scale modification of audio", 1999.

@@ -31,6 +31,7 @@ from flowmac.training.dataset import (
     pack,
 )
 from flowmac.training.loop import RANK_BITS, LoopConfig, learning_rate_factor
+from flowmac.training.mel_source import MelSource
 from flowmac.training.vocoder_trainer import AdversarialTask
 from tests.flowmac.conftest import RATE_HZ, make_sound
 
@@ -358,6 +359,36 @@ def test_a_stage_trains_its_part_alone(
     assert torch.equal(one, other) == (stage == "flow")
 
 
+def test_reflow_trains_a_trained_flow_beside_its_teacher(model_folder: Path, packed_sound: PackedAudio) -> None:
+    config = read_model_config(model_folder)
+    task = CodecTask(config, model_folder, packed_sound, 16, 32, "reflow", torch.device("cpu"))
+    assert {name.split(".")[1] for name, p in task.named_parameters() if p.requires_grad} == {"flow"}
+    task(torch.from_numpy(make_sound(2.0)[:, : 64 * 512]), torch.Generator().manual_seed(0))["loss"].backward()
+    assert task.codec.flow.velocity.leave.weight.grad is not None
+    assert all(parameter.grad is None for parameter in task.teacher.parameters())
+
+
+def test_reflow_without_a_trained_flow_is_refused(small_config: CodecConfig, packed_sound: PackedAudio) -> None:
+    with pytest.raises(SettingError, match="give the folder of one as 'start'"):
+        CodecTask(small_config, None, packed_sound, 16, 32, "reflow", torch.device("cpu"))
+
+
+def test_vocoders_learn_from_textured_decoded_and_true_mels(model_folder: Path) -> None:
+    codec = Codec.from_pretrained(model_folder)
+    waveform = torch.from_numpy(make_sound(0.7, n_channels=4)[:, : 32 * 512])
+
+    def mels(flow_share: float) -> torch.Tensor:
+        source = MelSource(model_folder, decoded_share=0.75, flow_share=flow_share)
+        return source(codec.vocoder.mel, waveform, torch.Generator().manual_seed(3 << RANK_BITS))
+
+    true, decoded, textured = codec.vocoder.mel(waveform), mels(0), mels(0.5)
+    assert torch.equal(textured, mels(0.5))
+    assert torch.equal(textured[3], true[3])
+    assert torch.allclose(textured[2], decoded[2])
+    for i in range(2):
+        assert not torch.allclose(textured[i], decoded[i], rtol=0.01)
+
+
 @pytest.mark.slow
 def test_an_autoencoder_learns_from_random_weights(small_paper_config: CodecConfig, packed_sound: PackedAudio) -> None:
     task = _paper_task(small_paper_config, packed_sound, "autoencoder").train()
@@ -385,7 +416,7 @@ def refiner_config(small_config: CodecConfig) -> CodecConfig:
 def test_a_step_in_parts_is_the_step_as_a_whole(refiner_config: CodecConfig) -> None:
     """CUDA graphs hold the losses alone: what they are given must be all that the step draws."""
     torch.manual_seed(0)
-    task = AdversarialTask(refiner_config, None, None, decoded_share=0, crop_frames=12)
+    task = AdversarialTask(refiner_config, None, MelSource(None), crop_frames=12)
     waveform = torch.from_numpy(make_sound(0.4)[:, : 16 * 512])
 
     def draws() -> torch.Generator:

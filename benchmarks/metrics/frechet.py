@@ -36,7 +36,7 @@ class FrechetDistance(Metric):
 
     def compare(self, reference: FloatArray, degraded: FloatArray) -> float:
         """Distance in dB; 0 for equal recordings."""
-        squared = frechet_squared(*_moments(mel_picture(reference)), *_moments(mel_picture(degraded)))
+        squared = frechet_squared(*moments(mel_picture(reference)), *moments(mel_picture(degraded)))
         return float(np.sqrt(squared) / PATCH)
 
 
@@ -61,7 +61,7 @@ def _root(covariance: DoubleArray) -> DoubleArray:
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
-def _moments(picture: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+def moments(picture: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
     """Mean, shape [64], and covariance, shape [64, 64], of all patches of a picture [bands, frames]."""
     patches = np.lib.stride_tricks.sliding_window_view(picture, (PATCH, PATCH))[::STEP, ::STEP]
     points = patches.reshape(-1, PATCH * PATCH)

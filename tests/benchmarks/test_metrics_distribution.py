@@ -49,10 +49,10 @@ def test_frechet_distance_agrees_with_the_matrix_root_of_scipy(ranks: tuple[int,
     assert frechet_squared(zero, a, zero, a) == pytest.approx(0, abs=1e-9)
 
 
-def test_patches_have_the_moments_of_their_picture() -> None:
+def test_patches_have_themoments_of_their_picture() -> None:
     """Independent values have the deviation on the diagonal and nothing beside it."""
     picture = np.random.default_rng(0).normal(-30, 5, (N_BANDS, 4000))
-    mean, covariance = frechet._moments(picture)
+    mean, covariance = frechet.moments(picture)
     assert mean == pytest.approx(np.full(64, -30), abs=0.1)
     assert covariance == pytest.approx(25 * np.eye(64), abs=0.6)
 
@@ -96,7 +96,7 @@ def test_texture_does_not_depend_on_level() -> None:
 
 
 @pytest.mark.parametrize("metric", [TextureDistance(), FrechetDistance()])
-def test_distribution_is_heard_and_not_moments(metric: TextureDistance | FrechetDistance) -> None:
+def test_distribution_is_heard_and_notmoments(metric: TextureDistance | FrechetDistance) -> None:
     """Other noise with the same envelope is near; the same noise without an envelope is far."""
     reference, anew = babble(4.0, seed=0), babble(4.0, seed=1)
     steady = noise(4.0)

@@ -106,7 +106,7 @@ class Analysis:
         latents = self.mel_codec.autoencoder.encode(mel)
         n_levels = torch.full(latents.shape[:2], settings.n_levels, device=latents.device)
         if settings.by_need:
-            n_most = min(self.mel_codec.config.latent.n_levels, MAX_GROUP_LEVELS)
+            n_most = min(quantizer.max_levels, MAX_GROUP_LEVELS)
             each, errors = quantizer.encode_each(latents.flatten(0, 1), n_most, settings.beam_width)
             each, errors = each.unflatten(0, latents.shape[:2]), errors.unflatten(0, latents.shape[:2])
             n_levels[:, kept] = self._share_out(each[:, kept], errors[:, kept], settings, budget_bits)

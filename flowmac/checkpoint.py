@@ -1,9 +1,9 @@
 """Model folders: a configuration and weights as safetensors, read without pickle.
 
-A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow),
-``vocoder.safetensors`` and, if its streams can be range coded, ``entropy.safetensors``. Files that it has in common
-with a release may be left to that (``weights_of``). A released name is a folder in ``flowmac/weights``; other names are
-folders or hub ids.
+A model folder holds ``config.json``, ``codec.safetensors`` (transform, codebooks, networks and flow) and
+``vocoder.safetensors``; if its streams can be range coded or have further levels, ``entropy.safetensors`` and
+``further_levels.safetensors``. Files that it has in common with a release may be left to that (``weights_of``). A
+released name is a folder in ``flowmac/weights``; other names are folders or hub ids.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ CODEC_FILE = "codec.safetensors"
 VOCODER_FILE = "vocoder.safetensors"
 #: Optional: made by `flowmac train entropy` for the codec beside it.
 ENTROPY_FILE = "entropy.safetensors"
+#: Optional: made by `flowmac train levels` for the codec beside it.
+FURTHER_FILE = "further_levels.safetensors"
+
+OPTIONAL_FILES = (ENTROPY_FILE, FURTHER_FILE)
 
 
 def releases_folder() -> Path:
@@ -64,7 +68,7 @@ def _download(hub_id: str) -> Path:
         raise CheckpointError(
             f"'{hub_id}' is no folder here; to fetch it from the hub: pip install 'flowmac[hub]'"
         ) from None
-    files = [CONFIG_FILE, CODEC_FILE, VOCODER_FILE, ENTROPY_FILE]
+    files = [CONFIG_FILE, CODEC_FILE, VOCODER_FILE, *OPTIONAL_FILES]
     try:
         return Path(huggingface_hub.snapshot_download(hub_id, allow_patterns=files))
     except Exception as error:  # the hub's client raises errors of many libraries
@@ -96,7 +100,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     Raises:
         CheckpointError: the file is missing, damaged, or does not fit the module.
     """
-    tensors = _load_tensors(path)
+    tensors = load_tensors(path)
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
@@ -105,10 +109,15 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """Write all weights of ``module`` as safetensors, replacing a file at once and whole."""
-    _save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
+    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
 
 
-def _load_tensors(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file by name.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
     if not path.exists():
         raise CheckpointError(f"{path}: weights are missing")
     try:
@@ -117,9 +126,10 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: is damaged or no safetensors file ({error})") from None
 
 
-def _save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors, replacing a file at once and whole."""
     part = path.with_suffix(".part")
-    safetensors.torch.save_file(tensors, part)
+    part.write_bytes(safetensors.torch.save(tensors))  # save_file would make a file that only its owner may read
     part.replace(path)
 
 
@@ -132,9 +142,9 @@ def save_config(config: CodecConfig, folder: Path) -> None:
 def weights_sha256(folder: Path) -> str:
     """Hash of a model folder's configuration and weights."""
     digest = hashlib.sha256()
-    files = [find_weights(folder, name) for name in (CODEC_FILE, VOCODER_FILE, ENTROPY_FILE)]
+    files = [find_weights(folder, name) for name in (CODEC_FILE, VOCODER_FILE, *OPTIONAL_FILES)]
     for path in (folder / CONFIG_FILE, *files):
-        if path.name != ENTROPY_FILE or path.exists():
+        if path.name not in OPTIONAL_FILES or path.exists():
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -152,5 +162,5 @@ def export(codec: Path, vocoder: Path, target: Path, config: CodecConfig) -> Non
     """
     save_config(config, target)
     for source in (find_weights(codec, CODEC_FILE), find_weights(vocoder, VOCODER_FILE)):
-        tensors = {name: tensor.half() for name, tensor in _load_tensors(source).items()}
-        _save_tensors(tensors, target / source.name)
+        tensors = {name: tensor.half() for name, tensor in load_tensors(source).items()}
+        save_tensors(tensors, target / source.name)

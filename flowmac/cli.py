@@ -223,6 +223,23 @@ def train_entropy(
     typer.echo(f"{target}: encode with --entropy --model {model}")
 
 
+@train_app.command("levels")
+def train_levels(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Released name or model folder; gets the result.")],
+    data: Annotated[Path, typer.Option("--data", help="Manifest (CSV) or folder of recordings.")],
+    n_further: Annotated[int, typer.Option(min=1, max=24, help="Further levels.")] = 8,
+    n_segments: Annotated[int, typer.Option(min=1, help="Random segments to learn from, 8 groups each.")] = 1600,
+    force: Force = False,
+) -> None:
+    """Fit further codebook levels to a model's codec, for rates above its own and for --adaptive."""
+    from flowmac.checkpoint import CODEC_FILE, FURTHER_FILE, find_model, find_weights
+
+    target = find_weights(find_model(model), CODEC_FILE).with_name(FURTHER_FILE)
+    check_target(target, force)
+    _training("levels_trainer").train_levels(target.parent, data, n_further, n_segments)
+    typer.echo(f"{target}: encode with a higher --kbps, or with --adaptive, and --model {model}")
+
+
 def _training(module: str = "run") -> ModuleType:
     try:
         found = importlib.import_module(f"flowmac.training.{module}")

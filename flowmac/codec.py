@@ -62,7 +62,7 @@ class Codec:
         others = [name for name in checkpoint.released_names() if name != DEFAULT_MODEL]
         for name in (DEFAULT_MODEL, *others):
             codec = cls.from_pretrained(name, device)
-            if header.codebooks_id == codec.stream_id(header.is_range_coded):
+            if header.codebooks_id in codec.stream_ids(header.is_range_coded):
                 return codec
         raise BitstreamError(
             f"the stream was made with codebooks {header.codebooks_id.hex()}, which no released model has: name the "
@@ -103,7 +103,7 @@ class Codec:
     @property
     def rates_kbps(self) -> tuple[float, ...]:
         """Payload rates of one channel that can be chosen, in kbit/s."""
-        return tuple(level * self.level_kbps for level in range(1, self.config.latent.n_levels + 1))
+        return tuple(level * self.level_kbps for level in range(1, self.mel_codec.quantizer.max_levels + 1))
 
     def n_levels(self, kbps: float) -> int:
         """Codebook levels of a payload rate.
@@ -227,6 +227,7 @@ class Codec:
         codes, n_levels, n_samples = self._analysis.codes(blocks, settings)
         if n_samples > MAX_SAMPLES:
             raise AudioError(f"the recording has {n_samples} samples, a stream holds {MAX_SAMPLES}")
+        plain_id, further_id = self.stream_ids(settings.range_coding)
         header = Header(
             n_channels=len(codes),
             n_levels=settings.n_levels,
@@ -235,7 +236,7 @@ class Codec:
             hop_samples=self.config.mel.hop_samples,
             sample_rate_hz=self.sample_rate_hz,
             n_samples=n_samples,
-            codebooks_id=self.stream_id(settings.range_coding),
+            codebooks_id=plain_id if n_levels.max() <= self.config.latent.n_levels else further_id,
             is_by_need=settings.by_need,
             is_range_coded=settings.range_coding,
         )
@@ -305,26 +306,41 @@ class Codec:
         header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
         self._check_fits(header)
         channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
-        if max(channel.n_levels.max() for channel in channels) > self.config.latent.n_levels:
-            raise BitstreamError(f"the stream has more levels than the {self.config.latent.n_levels} of its codebooks")
+        n_most = self._most_levels(header)
+        if max(channel.n_levels.max() for channel in channels) > n_most:
+            raise BitstreamError(f"the stream has more levels than the {n_most} of its codebooks")
         return header, channels
 
-    def stream_id(self, range_coding: bool) -> bytes:
-        """Identity of all that gives a stream's bytes their meaning."""
-        if not range_coding or self.entropy_model is None:
-            return self.codebooks_id
-        return hashlib.sha256(self.codebooks_id + self.entropy_model.digest()).digest()[:IDENTITY_BYTES]
+    def stream_ids(self, range_coding: bool) -> tuple[bytes, bytes]:
+        """Identities of all that gives a stream's bytes their meaning: without and with further levels.
+
+        Streams that make no use of further levels do not depend on them.
+        """
+        statistics = self.entropy_model.digest() if range_coding and self.entropy_model else b""
+        return _identity(self.codebooks_id, statistics), _identity(
+            self.codebooks_id, self.mel_codec.further_digest() + statistics
+        )
+
+    def _most_levels(self, header: Header) -> int:
+        """Levels that a group of the stream may have."""
+        plain_id, _ = self.stream_ids(header.is_range_coded)
+        return self.config.latent.n_levels if header.codebooks_id == plain_id else self.mel_codec.quantizer.max_levels
 
     def _check_fits(self, header: Header) -> None:
         if header.is_range_coded and self.entropy_model is None:
             raise BitstreamError(f"the stream is range coded, and the model '{self.config.name}' has no entropy model")
-        expected_id = self.stream_id(header.is_range_coded)
-        if header.codebooks_id != expected_id:
+        expected_ids = self.stream_ids(header.is_range_coded)
+        if header.codebooks_id not in expected_ids:
             raise BitstreamError(
                 f"the stream was made with codebooks {header.codebooks_id.hex()}, the model '{self.config.name}' has "
-                f"{expected_id.hex()}: decode it with the model that made it"
+                f"{' and '.join(identity.hex() for identity in expected_ids)}: decode it with the model that made it"
             )
         expected = (self.config.latent.group_frames, self.config.mel.hop_samples, self.sample_rate_hz)
         given = (header.group_frames, header.hop_samples, header.sample_rate_hz)
-        if given != expected or header.n_levels > self.config.latent.n_levels:
+        if given != expected or header.n_levels > self._most_levels(header):
             raise BitstreamError("the header is damaged: its numbers do not fit its codebooks")
+
+
+def _identity(codebooks_id: bytes, others: bytes) -> bytes:
+    """Identity of codebooks together with ``others``; of codebooks alone it is their own."""
+    return hashlib.sha256(codebooks_id + others).digest()[:IDENTITY_BYTES] if others else codebooks_id

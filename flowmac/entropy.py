@@ -4,7 +4,7 @@ Residual quantisers use nearly all codes equally often: on its own a code's stat
 hundred. But which codes are likely depends on the kind of sound: each group of frames is of one of K classes, and names
 it; within a class codes are independent. So that few numbers tell all distributions, the values of each code are ranked
 by the kind of sound they stand for; how likely a rank is depends on class and level alone. Classes and ranks are
-found by `flowmac.training.entropy_trainer`. Loads no torch.
+found by `flowmac.training.entropy_trainer`. Codes of levels beyond L are taken to be equally likely. Loads no torch.
 
 Letters: K classes, L levels, P positions, I = L * P codes of a group in the stream's order, level after level.
 """
@@ -75,7 +75,7 @@ class EntropyModel:
 
     def save(self, path: Path) -> None:
         """Write the model as safetensors."""
-        safetensors.numpy.save_file(self.tensors, path)
+        path.write_bytes(safetensors.numpy.save(self.tensors))  # save_file would make one that only its owner may read
 
     def digest(self) -> bytes:
         """Hash of all distributions."""
@@ -86,10 +86,12 @@ class EntropyModel:
 
         The class's own name is included.
         """
-        place = np.arange(codes.shape[-1])
+        known = codes[..., : self._code_bits.shape[1]]
+        place = np.arange(known.shape[-1])
         counts = place < n_codes[..., None]
-        costs = [(table[place, codes] * counts).sum(axis=-1) for table in self._code_bits]
-        return np.stack(costs, axis=-1) + self._class_bits
+        costs = [(table[place, known] * counts).sum(axis=-1) for table in self._code_bits]
+        further_bits = np.float32(8) * np.maximum(0, n_codes - known.shape[-1])[..., None].astype(np.float32)
+        return np.stack(costs, axis=-1) + self._class_bits + further_bits
 
     def encode(self, groups: Sequence[Codes]) -> bytes:
         """Range-code groups of codes, each [I'], I' up to I."""
@@ -118,7 +120,8 @@ class EntropyModel:
         return groups
 
     def _weights(self, name: int, n_codes: int) -> npt.NDArray[np.float64]:
-        return self._code_weights[name, :n_codes].astype(np.float64)
+        known = self._code_weights[name, :n_codes].astype(np.float64)
+        return np.pad(known, ((0, n_codes - len(known)), (0, 0)), constant_values=1.0)
 
     def _shortest(self, data: bytes, groups: Sequence[Codes]) -> bytes:
         """The fewest bytes that decode to ``groups``: any number in the coder's last interval will do.

@@ -8,9 +8,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from flowmac.bitstream import IDENTITY_BYTES
-from flowmac.checkpoint import CODEC_FILE, find_weights, load_weights, read_model_config
+from flowmac.checkpoint import CODEC_FILE, FURTHER_FILE, find_weights, load_tensors, load_weights, read_model_config
 from flowmac.config import CodecConfig, LatentConfig, MelConfig
 from flowmac.encoder import GroupAutoencoder, MelAutoencoder
+from flowmac.errors import CheckpointError
 from flowmac.flow import make_flow
 from flowmac.frame_autoencoder import FrameAutoencoder
 from flowmac.quantizer import ResidualVectorQuantizer
@@ -45,7 +46,18 @@ class MelCodec(nn.Module):
         """
         codec = cls(read_model_config(folder))
         load_weights(codec, find_weights(folder, CODEC_FILE))
+        further = find_weights(folder, FURTHER_FILE)
+        if further.exists():
+            codec._add_levels(further)
         return codec.eval().requires_grad_(requires_grad=False)
+
+    def _add_levels(self, path: Path) -> None:
+        tensors = load_tensors(path)
+        n_entries, size = self.quantizer.codebooks.shape[-2:]
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        if shapes.get("codebook") != (n_entries, size) or len(shapes.get("scales", ())) != 1:
+            raise CheckpointError(f"{path}: holds no codebook of {size} coefficients with scales of levels")
+        self.quantizer.add_levels(tensors["codebook"], tensors["scales"])
 
     def encode(self, mel: Tensor, n_levels: int) -> Tensor:
         """Compressed mel [B, G * P, M] to codes [B, G, P, n_levels], uint8."""
@@ -76,6 +88,10 @@ class MelCodec(nn.Module):
         for tensor in (*self.autoencoder.identity(), self.quantizer.codebooks):
             digest.update(tensor.detach().cpu().half().numpy().tobytes())
         return digest.digest()[:IDENTITY_BYTES]
+
+    def further_digest(self) -> bytes:
+        """Hash of the codebooks of all further levels."""
+        return hashlib.sha256(self.quantizer.further.detach().cpu().half().numpy().tobytes()).digest()
 
 
 def make_autoencoder(mel: MelConfig, config: LatentConfig) -> MelAutoencoder:

@@ -1,8 +1,11 @@
 """Residual vector quantiser: each latent vector becomes up to L bytes, one from each level's codebook.
 
 The P vectors of a group hold different coefficients of its transform, so that each position has codebooks of its own.
+What the last of these levels leaves is nearly white noise, alike in all positions: a single codebook, made smaller from
+level to level, can serve any number of further levels.
 
-Letters: N groups, P positions (vectors a group), D coefficients a vector, L levels, K = 256 entries, W beam width.
+Letters: N groups, P positions (vectors a group), D coefficients a vector, L levels, K = 256 entries, W beam width,
+F further levels.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ REVIVED_SHARE = 0.3
 
 
 class ResidualVectorQuantizer(nn.Module):
-    """Codebooks [L, P, K, D], found by k-means and kept up by exponential averages in training.
+    """Codebooks [L, P, K, D], found by k-means and kept up by exponential averages in training, and further levels.
 
     Source: residual quantisation as in SoundStream (Zeghidour et al. 2021, section III-C); codebooks as buffers with
     exponential averages as in VQ-VAE (van den Oord et al. 2017, appendix A). Where several processes train, all of them
@@ -38,6 +41,7 @@ class ResidualVectorQuantizer(nn.Module):
     """
 
     codebooks: Tensor
+    further: Tensor
     gain: Tensor
     usage: Tensor
     shares: Tensor
@@ -47,12 +51,29 @@ class ResidualVectorQuantizer(nn.Module):
         self.n_levels = n_levels
         self.decay = decay
         self.register_buffer("codebooks", torch.zeros(n_levels, n_positions, N_ENTRIES, vector_size))
+        #: Entries of the further levels [F, K, D], the same for all positions; see `add_levels`.
+        self.register_buffer("further", torch.zeros(0, N_ENTRIES, vector_size), persistent=False)
         #: For each number of levels, what brings a coefficient's spread back to what it was before quantisation.
         self.register_buffer("gain", torch.ones(n_levels + 1, n_positions, vector_size))
         #: Averages over training batches: how often each entry was chosen, with what revived ones are credited with;
         #: and its share of all choices, as they were.
         self.register_buffer("usage", torch.ones(n_levels, n_positions, N_ENTRIES), persistent=False)
         self.register_buffer("shares", torch.zeros(n_levels, n_positions, N_ENTRIES), persistent=False)
+
+    @property
+    def max_levels(self) -> int:
+        """Levels that a vector may have, further ones included."""
+        return self.n_levels + len(self.further)
+
+    def add_levels(self, codebook: Tensor, scales: Tensor) -> None:
+        """Have further levels: a codebook [K, D] times each of the scales [F]."""
+        self.further = (scales[:, None, None] * codebook).to(self.codebooks)
+
+    def entries(self, level: int) -> Tensor:
+        """Entries of a level, [P, K, D]."""
+        if level < self.n_levels:
+            return self.codebooks[level]
+        return self.further[level - self.n_levels].expand(self.codebooks.shape[1:])
 
     def encode(self, latents: Tensor, n_levels: int, beam_width: int) -> Tensor:
         """Codes [N, P, n_levels], uint8, of latents [N, P, D].
@@ -85,7 +106,7 @@ class ResidualVectorQuantizer(nn.Module):
         residuals = latents[:, :, None]  # [N, P, W, D], W = 1 path so far
         paths = torch.zeros(*residuals.shape[:3], 0, dtype=torch.long, device=latents.device)
         for level in range(n_levels):
-            distances = self._distances(residuals, level)
+            distances = _distances(residuals, self.entries(level))
             n_kept = 1 if level == n_levels - 1 else min(beam_width, distances[0, 0].numel())
             errors, best = distances.flatten(2).topk(n_kept, dim=-1, largest=False)
             parents, entries = best // N_ENTRIES, best % N_ENTRIES
@@ -93,16 +114,9 @@ class ResidualVectorQuantizer(nn.Module):
             paths = torch.cat([_take(paths, parents), entries[..., None]], dim=-1)
             yield paths[:, :, 0].to(torch.uint8), errors[:, :, 0]
 
-    def _distances(self, residuals: Tensor, level: int) -> Tensor:
-        """Squared distances [N, P, W, K] of residuals [N, P, W, D] to the entries of a level."""
-        entries = self.codebooks[level]
-        products = torch.einsum("npwd,pkd->npwk", residuals, entries)
-        return residuals.square().sum(-1, keepdim=True) - 2 * products + entries.square().sum(-1)[:, None]
-
     def _look_up(self, level: int, codes: Tensor) -> Tensor:
         """Entries [N, P, W, D] of codes [N, P, W]."""
-        positions = torch.arange(codes.shape[1], device=codes.device)[:, None]
-        return self.codebooks[level][positions, codes]
+        return look_up(self.entries(level), codes)
 
     def decode(self, codes: Tensor, n_valid: Tensor | None = None) -> Tensor:
         """Latents [N, P, D] of codes [N, P, L'], L' levels or fewer.
@@ -155,7 +169,11 @@ class ResidualVectorQuantizer(nn.Module):
         Those of ``n_levels`` levels, in each group if it is a tensor [...]. Means of clusters vary less than what they
         stand for, which sounds dull: details come back at the right strength at a small cost in mean square error.
         """
-        return quantised * self.gain[n_levels]
+        return quantised * self.gain_of(n_levels)
+
+    def gain_of(self, n_levels: int | Tensor) -> Tensor:
+        """Gains [..., P, D] of ``n_levels`` levels; further levels change them no more."""
+        return self.gain[torch.as_tensor(n_levels).clamp(max=self.n_levels)]
 
     @torch.no_grad()
     def fit_gain(self, latents: Tensor, beam_width: int) -> None:
@@ -169,24 +187,36 @@ class ResidualVectorQuantizer(nn.Module):
         """Find all codebooks from latents [N, P, D], level by level, by k-means on what the levels before left."""
         residuals = latents.clone()
         for level in range(self.n_levels):
-            chosen = torch.randperm(len(residuals), generator=generator, device=generator.device)[:N_ENTRIES]
-            # Fewer vectors than entries: repeat them.
-            chosen = chosen[torch.arange(N_ENTRIES, device=chosen.device) % len(chosen)]
-            self.codebooks[level] = residuals[chosen].transpose(0, 1)
-            for _ in range(n_iterations):
-                codes = self._nearest(residuals, level)
-                counts, sums = _cluster_sums(residuals, codes)
-                means = sums / counts[..., None].clamp(min=1)
-                # An entry that nobody chose starts again at a random vector.
-                random = torch.randint(len(residuals), (N_ENTRIES,), generator=generator, device=generator.device)
-                unused = residuals[random].transpose(0, 1)
-                self.codebooks[level] = torch.where(counts[..., None] > 0, means, unused)
-            codes = self._nearest(residuals, level)
-            residuals -= self._look_up(level, codes[..., None])[:, :, 0]
+            self.codebooks[level] = k_means(residuals, generator, n_iterations)
+            codes = nearest(residuals, self.codebooks[level])
+            residuals -= look_up(self.codebooks[level], codes[..., None])[:, :, 0]
 
-    def _nearest(self, residuals: Tensor, level: int) -> Tensor:
-        distances = (self._distances(chunk[:, :, None], level) for chunk in _chunks(residuals, n_times=16))
-        return torch.cat([chunk.argmin(-1)[:, :, 0] for chunk in distances])
+
+def k_means(vectors: Tensor, generator: torch.Generator, n_iterations: int) -> Tensor:
+    """Entries [P, K, D] that are the means of the vectors [N, P, D] nearest to them, by position."""
+    chosen = torch.randperm(len(vectors), generator=generator, device=generator.device)[:N_ENTRIES]
+    # Fewer vectors than entries: repeat them.
+    chosen = chosen[torch.arange(N_ENTRIES, device=chosen.device) % len(chosen)]
+    entries = vectors[chosen].transpose(0, 1)
+    for _ in range(n_iterations):
+        counts, sums = _cluster_sums(vectors, nearest(vectors, entries))
+        means = sums / counts[..., None].clamp(min=1)
+        # An entry that nobody chose starts again at a random vector.
+        random = torch.randint(len(vectors), (N_ENTRIES,), generator=generator, device=generator.device)
+        entries = torch.where(counts[..., None] > 0, means, vectors[random].transpose(0, 1))
+    return entries
+
+
+def nearest(vectors: Tensor, entries: Tensor) -> Tensor:
+    """Which of entries [P, K, D] is nearest to each of the vectors [N, P, D]: codes [N, P]."""
+    parts = (_distances(part[:, :, None], entries) for part in _chunks(vectors, n_times=16))
+    return torch.cat([distances.argmin(-1)[:, :, 0] for distances in parts])
+
+
+def look_up(entries: Tensor, codes: Tensor) -> Tensor:
+    """Those of entries [P, K, D] that codes [N, P, W] name: [N, P, W, D]."""
+    positions = torch.arange(codes.shape[1], device=codes.device)[:, None]
+    return entries[positions, codes]
 
 
 def count_codes(codes: Tensor) -> Tensor:
@@ -202,6 +232,12 @@ def perplexity(counts: Tensor) -> Tensor:
     """
     shares = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1e-9)
     return torch.special.entr(shares).sum(dim=-1).exp()
+
+
+def _distances(residuals: Tensor, entries: Tensor) -> Tensor:
+    """Squared distances [N, P, W, K] of residuals [N, P, W, D] to entries [P, K, D]."""
+    products = torch.einsum("npwd,pkd->npwk", residuals, entries)
+    return residuals.square().sum(-1, keepdim=True) - 2 * products + entries.square().sum(-1)[:, None]
 
 
 def _chunks(latents: Tensor, n_times: int = 1) -> tuple[Tensor, ...]:

@@ -45,8 +45,9 @@ def refine(codec: MelCodec, mel: Tensor, codes: Tensor, n_levels: Tensor, beam_w
     n_positions = codes.shape[2]
     levels = n_levels.flatten()
     weights = level_weights(mel, n_positions).flatten(0, 1)
-    gain = codec.quantizer.gain[levels]  # [N, P, D]
+    gain = codec.quantizer.gain_of(levels)  # [N, P, D]
     columns = codec.autoencoder.transform.synthesis.unflatten(1, gain.shape[1:]).transpose(0, 1)  # [P, P * M, D]
+    all_books = torch.stack([codec.quantizer.entries(level) for level in range(codes.shape[-1])])  # [L, P, K, D]
     metrics = [_metric(columns[i], weights, gain[:, i]) for i in range(n_positions)]
     roots = [torch.linalg.cholesky(metric) for metric in metrics]
     n_valid = n_levels[..., None].expand(-1, -1, n_positions)
@@ -55,7 +56,7 @@ def refine(codec: MelCodec, mel: Tensor, codes: Tensor, n_levels: Tensor, beam_w
         error = (codec.decode(refined.view_as(codes), n_valid, n_levels) - mel).reshape(weights.shape)
         for i in range(n_positions):
             # The error as a function of this vector y alone: (y - target)^T metric (y - target), plus a constant.
-            books, old = codec.quantizer.codebooks[:, i], refined[:, i]
+            books, old = all_books[:, i], refined[:, i]
             slope = (gain[:, i] * ((weights * error) @ columns[i]))[..., None]
             target = _look_up(books, old, levels)[..., None] - torch.cholesky_solve(slope, roots[i])
             new = _search(roots[i].mT @ target, roots[i], books, old.shape[1], levels, beam_width)

@@ -130,8 +130,9 @@ class Synthesis:
         n_frames, n_bands = coarse.shape[1:]
         noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
         noise = settings.temperature * noise.to(coarse)
+        known_levels = min(n_levels, self.config.latent.n_levels)  # the flow was not trained on further ones
         mel = self.mel_codec.flow.sample(
-            coarse, n_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
+            coarse, known_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
         )
         return sharpen(mel, self.config.contrast_at(settings.temperature))
 

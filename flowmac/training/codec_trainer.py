@@ -70,7 +70,7 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     """
     autoencoder, quantizer = codec.autoencoder, codec.quantizer
     device = quantizer.codebooks.device
-    mels = _compressed_mels(MelSpectrogram(codec.config.mel).to(device), audio, n_segments, segment_frames)
+    mels = compressed_mels(MelSpectrogram(codec.config.mel).to(device), audio, n_segments, segment_frames, FIT_SEED)
     autoencoder.fit(torch.cat(mels))
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
     quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED))
@@ -79,9 +79,11 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     fit_flow_scale(codec, mels[0])
 
 
-def _compressed_mels(mel: MelSpectrogram, audio: PackedAudio, n_segments: int, segment_frames: int) -> list[Tensor]:
+def compressed_mels(
+    mel: MelSpectrogram, audio: PackedAudio, n_segments: int, segment_frames: int, seed: int
+) -> list[Tensor]:
     """Compressed mels of random segments in batches [B, T, M], on the device of ``mel``."""
-    segments = RandomSegments(audio, segment_frames * mel.config.hop_samples, n_segments, FIT_SEED)
+    segments = RandomSegments(audio, segment_frames * mel.config.hop_samples, n_segments, seed)
     batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
     device = mel.filterbank.device
     return [mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device))) for batch in batches]
@@ -139,7 +141,8 @@ class CodecTask(Task):
             load_weights(self.codec, find_weights(start, CODEC_FILE))
             self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
             if self.is_fresh:
-                fit_flow_scale(self.codec, _compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames)[0])
+                mels = compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames, FIT_SEED)
+                fit_flow_scale(self.codec, mels[0])
         if stage == "reflow":
             if not self.codec.flow.is_trained:
                 raise SettingError("stage reflow needs a trained flow: give the folder of one as 'start'")

@@ -10,13 +10,23 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform
-from flowmac.checkpoint import CODEC_FILE, ENTROPY_FILE, VOCODER_FILE, save_config, save_weights
+from flowmac.checkpoint import (
+    CODEC_FILE,
+    ENTROPY_FILE,
+    FURTHER_FILE,
+    VOCODER_FILE,
+    save_config,
+    save_tensors,
+    save_weights,
+)
 from flowmac.codec import Codec
 from flowmac.config import AttentionConfig, BigVGANConfig, CodecConfig, FlowConfig, LatentConfig, SpectralConfig
+from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
-from flowmac.training.codec_trainer import fit
+from flowmac.training.codec_trainer import compressed_mels, fit
 from flowmac.training.dataset import PackedAudio
 from flowmac.training.entropy_trainer import fit_entropy_model, random_codes
+from flowmac.training.levels_trainer import fit_levels, left_over
 from flowmac.vocoder.spectral import SpectralVocoder
 
 RATE_HZ = 24000
@@ -43,6 +53,9 @@ SMALL_CONFIG = CodecConfig(
     vocoder=SpectralConfig(width=16, n_blocks=1, n_iterations=4),
 )
 
+#: Further levels of the small codec, beside its eight.
+N_FURTHER = 4
+
 
 def pack_sound() -> PackedAudio:
     sound, silence = make_sound(20.0)[0], np.zeros(4 * RATE_HZ, np.float32)
@@ -60,6 +73,10 @@ def make_model(folder: Path) -> None:
     save_config(SMALL_CONFIG, folder)
     save_weights(mel_codec, folder / CODEC_FILE)
     save_weights(SpectralVocoder(SMALL_CONFIG.mel, SMALL_CONFIG.vocoder), folder / VOCODER_FILE)
+    mels = compressed_mels(MelSpectrogram(SMALL_CONFIG.mel), audio, n_segments=64, segment_frames=64, seed=0)
+    with torch.inference_mode():
+        codebook, scales = fit_levels(torch.cat([left_over(mel_codec, mel) for mel in mels]), N_FURTHER)
+    save_tensors({"codebook": codebook, "scales": scales}, folder / FURTHER_FILE)
     fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256), SMALL_CONFIG.latent.n_levels).save(
         folder / ENTROPY_FILE
     )

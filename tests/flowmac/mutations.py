@@ -105,7 +105,8 @@ def make_streams(codec: Codec, sound: Waveform) -> list[bytes]:
         codec.encode(stereo, 0.75),
         codec.encode(sound, 1.5, entropy=True),
         codec.encode(stereo, 0.75, adaptive=True),
-        codec.encode(sound, 1.5, adaptive=True, entropy=True),
+        codec.encode(sound, 3.75),
+        codec.encode(sound, 3.0, adaptive=True, entropy=True),
     ]
 
 

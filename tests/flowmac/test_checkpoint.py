@@ -64,6 +64,13 @@ def test_missing_and_damaged_weights_are_told(copy: Path) -> None:
         Codec.from_pretrained(copy)
 
 
+def test_further_levels_of_another_size_are_told(copy: Path) -> None:
+    wrong = {"codebook": torch.zeros(256, 5), "scales": torch.ones(2)}
+    checkpoint.save_tensors(wrong, copy / checkpoint.FURTHER_FILE)
+    with pytest.raises(CheckpointError, match="holds no codebook of 8 coefficients"):
+        Codec.from_pretrained(copy)
+
+
 def test_weights_of_another_size_are_told(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     config["flow"]["width"] = 48

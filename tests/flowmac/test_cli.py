@@ -82,7 +82,8 @@ def test_options_of_the_encoder(recording: Path, model_folder: Path, tmp_path: P
     again = ["encode", recording, stream, "--force", "--model", without, "--entropy"]
     assert_refused(flowmac(*again), "flowmac train entropy")
     assert_refused(flowmac("decode", stream, target, "--force", "--model", without), "no entropy model")
-    assert_refused(flowmac("train", "entropy", model_folder, "--data", tmp_path), "exists already")
+    for what in ("entropy", "levels"):
+        assert_refused(flowmac("train", what, model_folder, "--data", tmp_path), "exists already")
 
 
 def test_bad_input_is_refused_with_a_message(model_folder: Path, tmp_path: Path) -> None:

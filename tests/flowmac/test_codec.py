@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 import flowmac
 from flowmac import bitstream, packets, streaming
 from flowmac.audio import Waveform
+from flowmac.checkpoint import FURTHER_FILE
 from flowmac.codec import Codec
 from flowmac.entropy import EntropyModel
 from flowmac.errors import AudioError, BitstreamError, CheckpointError, SettingError
@@ -32,7 +34,7 @@ def test_any_length_is_coded_and_kept(codec: Codec, n_samples: int) -> None:
     assert np.isfinite(decoded.samples).all()
 
 
-@pytest.mark.parametrize("level", range(1, 9))
+@pytest.mark.parametrize("level", range(1, 13))
 def test_every_rate_is_exact(codec: Codec, sound: Waveform, level: int) -> None:
     data = codec.encode(sound, kbps=0.375 * level)
     header = bitstream.parse_header(data)
@@ -159,7 +161,7 @@ def test_entropy_coding_changes_nothing_but_the_size(codec: Codec, sound: Wavefo
 
 
 @pytest.mark.parametrize("entropy", [False, True])
-@pytest.mark.parametrize("level", [2, 4, 8])
+@pytest.mark.parametrize("level", [2, 4, 8, 12])
 def test_levels_by_need_keep_the_mean_rate_and_lower_the_error(
     codec: Codec, sound: Waveform, level: int, entropy: bool
 ) -> None:
@@ -169,9 +171,30 @@ def test_levels_by_need_keep_the_mean_rate_and_lower_the_error(
     plain = codec.encode(waveform, 0.375 * level)
     step_bits = 8 * codec.config.latent.group_frames
     assert packets.payload_bits(data) <= (1.001 if entropy else 1) * packets.payload_bits(plain)
-    if level < 8:  # with all levels in use there is none to give to the loud
+    if level < 12:  # with all levels in use there is none to give to the loud
         assert packets.payload_bits(data) > packets.payload_bits(plain) - 2 * step_bits - entropy * 0.01 * len(data) * 8
         assert latent_error(codec, waveform, data) < latent_error(codec, waveform, plain)
+
+
+def test_further_levels_raise_the_rate_and_lower_the_error(codec: Codec, sound: Waveform) -> None:
+    assert codec.rates_kbps[-1] == 4.5
+    streams = [codec.encode(sound, kbps) for kbps in (3.0, 3.75, 4.5)]
+    errors = [latent_error(codec, sound, data) for data in streams]
+    assert errors == sorted(errors, reverse=True)
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+def test_only_streams_with_further_levels_depend_on_them(
+    codec: Codec, model_folder: Path, sound: Waveform, tmp_path: Path, entropy: bool
+) -> None:
+    plain, further = (codec.encode(sound, kbps, entropy=entropy) for kbps in (3.0, 3.75))
+    shutil.copytree(model_folder, tmp_path / "model")
+    (tmp_path / "model" / FURTHER_FILE).unlink()
+    without = Codec.from_pretrained(tmp_path / "model")
+    assert without.encode(sound, entropy=entropy) == plain
+    assert np.array_equal(without.decode(plain).samples, codec.decode(plain).samples)
+    with pytest.raises(BitstreamError, match="decode it with the model that made it"):
+        without.decode(further)
 
 
 def latent_error(codec: Codec, waveform: Waveform, data: bytes) -> float:

@@ -70,6 +70,16 @@ def test_bits_count_the_first_codes_alone(model: EntropyModel) -> None:
     np.testing.assert_allclose(some, model.bits(codes[:, :7], np.array(7)), rtol=1e-6)
 
 
+def test_codes_beyond_the_known_levels_cost_a_byte_each(model: EntropyModel) -> None:
+    known, _ = draw_codes(5)
+    further = np.random.default_rng(0).integers(256, size=(5, 9), dtype=np.uint8)
+    codes = np.concatenate([known, further], axis=1)
+    np.testing.assert_allclose(
+        model.bits(codes, np.full(5, N_CODES + 7)), model.bits(known, np.full(5, N_CODES)) + 8 * 7, rtol=1e-6
+    )
+    assert all(map(np.array_equal, model.decode(model.encode(list(codes)), [N_CODES + 9] * 5), codes))
+
+
 @given(st.binary(max_size=100))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_decode_or_are_refused(model: EntropyModel, data: bytes) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from flowmac.quantizer import CHUNK_VECTORS, N_ENTRIES, ResidualVectorQuantizer, count_codes, perplexity
+from flowmac.training.levels_trainer import fit_levels
 
 
 @pytest.fixture
@@ -46,6 +47,32 @@ def test_decode_sums_the_named_entries(quantizer: ResidualVectorQuantizer) -> No
         for level in range(int(n_valid[n, p]), 4):
             expected[n, p] -= quantizer.codebooks[level, p, int(codes[n, p, level])]
     assert torch.allclose(quantizer.decode(codes, n_valid), expected, atol=1e-5)
+
+
+def test_further_levels_are_one_codebook_made_smaller(quantizer: ResidualVectorQuantizer) -> None:
+    codebook = torch.randn(N_ENTRIES, 6)
+    quantizer.add_levels(codebook, torch.tensor([0.1, 0.05]))
+    assert quantizer.max_levels == 6
+    for position in range(3):
+        assert torch.allclose(quantizer.entries(5)[position], 0.05 * codebook)
+    latents = torch.randn(100, 3, 6)
+    all_errors = quantizer.encode_each(latents, 6, beam_width=4)[1].mean(dim=0)
+    assert bool((all_errors.diff() < 0).all())
+    decoded = quantizer.decode(quantizer.encode(latents, 6, beam_width=4))
+    assert float((latents - decoded).square().sum(dim=(1, 2)).mean()) == pytest.approx(float(all_errors[-1]), rel=0.05)
+    quantizer.gain[4] = 1.5
+    assert torch.equal(quantizer.restore(decoded, 6), 1.5 * decoded)
+
+
+def test_further_levels_of_white_noise_shrink_it_evenly() -> None:
+    """What is left of white noise in 8 dimensions falls by the same share at each level, a byte's worth."""
+    noise = 3 * torch.randn(20000, 8, generator=torch.Generator().manual_seed(0))
+    codebook, scales = fit_levels(noise, 4)
+    assert codebook.shape == (N_ENTRIES, 8)
+    ratios = scales[1:] / scales[:-1]
+    assert scales[0] == 1
+    assert bool((ratios > 2 ** (-8 / 8)).all()), "better than rate-distortion theory allows"
+    assert bool((ratios < 0.75).all())
 
 
 def test_greedy_search_takes_the_nearest_entry_of_each_level(quantizer: ResidualVectorQuantizer) -> None:

@@ -21,6 +21,10 @@ from flowmac.payload import count_bytes, packet_groups
 from flowmac.refinement import refine
 from flowmac.streaming import context_groups, segment_groups, windows
 
+#: Where levels are shared out by need, errors count by what goes on in their group to this power. On validation speech
+#: at a mean of 3 kbit/s, against errors alone: PESQ 2.83 for 2.76, Distill-MOS 2.97 for 2.82, ViSQOL 4.395 for 4.406.
+ACTIVITY_EXPONENT = 0.6
+
 #: What range coding adds to a packet on average, beyond the model's bits.
 FLUSH_BITS = 4
 
@@ -122,8 +126,10 @@ class Analysis:
         """Levels [C, G] from the codes [C, G, L, P, L] and errors [C, G, L] of each number of levels."""
         counts = range(1, each.shape[2] + 1)
         bits = [self._bits(_in_order(each[:, :, n - 1]), np.full(each.shape[:2], n), settings) for n in counts]
+        errors_in_row = errors.flatten(0, 1).cpu().numpy()
+        activity = errors_in_row[:, :1]  # what one level leaves says how much there was
         shares = share_out(
-            errors.flatten(0, 1).cpu().numpy(), np.stack(bits, axis=-1).reshape(-1, len(counts)), budget_bits
+            errors_in_row * activity**ACTIVITY_EXPONENT, np.stack(bits, axis=-1).reshape(-1, len(counts)), budget_bits
         )
         return torch.from_numpy(shares).view(errors.shape[:2]).to(each.device)
 

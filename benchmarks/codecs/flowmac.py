@@ -44,7 +44,7 @@ class FlowMAC(CodecAdapter):
     name = "flowmac"
     summary = "FlowMAC: mel codec with residual vector quantiser and a decoder by conditional flow matching"
     sample_rate_hz = 24000
-    rates = "0.375 to 3 in steps of 0.375"
+    rates = "0.375 to 6 in steps of 0.375"
     settings_model = FlowMACSettings
     settings: FlowMACSettings
 

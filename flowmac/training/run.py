@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 L = TypeVar("L", bound=LoopConfig)
 
 #: What a smoke run changes in any training file: from the data or random weights, where a loss falls at once, on little
-#: of everything. The numbers of steps make it about two minutes on two cores.
+#: of everything. The numbers of steps make it about two minutes on two cores. Only a reflow keeps its start.
 SMOKE: dict[str, Any] = {
     "start": None,
     "speeds": (1.0,),
@@ -139,7 +139,10 @@ def train_vocoder(
 
 def _resolve(kind: type[L], name: str, data: Path | None, n_steps: int | None, smoke: dict[str, Any]) -> L:
     path = shipped_or_path("training configuration", name)
-    config = read_config(kind, path).model_copy(update=smoke)
+    config = read_config(kind, path)
+    if isinstance(config, CodecTrainConfig) and config.stage == "reflow":
+        smoke = {name: value for name, value in smoke.items() if name != "start"}
+    config = config.model_copy(update=smoke)
     if data is not None:
         config = config.model_copy(update={"data": data})
     elif config.data is not None:

@@ -14,7 +14,7 @@
         2  hop in samples
         3  sample rate in Hz
         4  samples N of each channel
-        3  identity of the codebooks, and of the entropy model where it is used
+        3  identity of the codebooks, and of further levels and the entropy model where they are used
         2  checksum of the bytes before (CRC-16 CCITT)
     packets  for each packet's worth of groups, one for each channel in turn
         2  in version 2: length of the body in bytes

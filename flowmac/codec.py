@@ -304,9 +304,8 @@ class Codec:
 
     def _unpack(self, data: bytes, conceal: bool) -> tuple[Header, list[ChannelCodes]]:
         header, bodies = packets.salvage(data)[:2] if conceal else packets.unpack(data)
-        self._check_fits(header)
+        n_most = self._check_fits(header)
         channels = [unpack_groups(header, channel, self.entropy_model) for channel in bodies]
-        n_most = self._most_levels(header)
         if max(channel.n_levels.max() for channel in channels) > n_most:
             raise BitstreamError(f"the stream has more levels than the {n_most} of its codebooks")
         return header, channels
@@ -321,12 +320,8 @@ class Codec:
             self.codebooks_id, self.mel_codec.further_digest() + statistics
         )
 
-    def _most_levels(self, header: Header) -> int:
-        """Levels that a group of the stream may have."""
-        plain_id, _ = self.stream_ids(header.is_range_coded)
-        return self.config.latent.n_levels if header.codebooks_id == plain_id else self.mel_codec.quantizer.max_levels
-
-    def _check_fits(self, header: Header) -> None:
+    def _check_fits(self, header: Header) -> int:
+        """Refuse what was not made with these codebooks; give how many levels a group of the stream may have."""
         if header.is_range_coded and self.entropy_model is None:
             raise BitstreamError(f"the stream is range coded, and the model '{self.config.name}' has no entropy model")
         expected_ids = self.stream_ids(header.is_range_coded)
@@ -337,8 +332,11 @@ class Codec:
             )
         expected = (self.config.latent.group_frames, self.config.mel.hop_samples, self.sample_rate_hz)
         given = (header.group_frames, header.hop_samples, header.sample_rate_hz)
-        if given != expected or header.n_levels > self._most_levels(header):
+        is_plain = header.codebooks_id == expected_ids[0]
+        n_most = self.config.latent.n_levels if is_plain else self.mel_codec.quantizer.max_levels
+        if given != expected or header.n_levels > n_most:
             raise BitstreamError("the header is damaged: its numbers do not fit its codebooks")
+        return n_most
 
 
 def _identity(codebooks_id: bytes, others: bytes) -> bytes:

@@ -120,8 +120,10 @@ class EntropyModel:
         return groups
 
     def _weights(self, name: int, n_codes: int) -> npt.NDArray[np.float64]:
-        known = self._code_weights[name, :n_codes].astype(np.float64)
-        return np.pad(known, ((0, n_codes - len(known)), (0, 0)), constant_values=1.0)
+        weights = np.ones((n_codes, N_ENTRIES))
+        known = self._code_weights[name, :n_codes]
+        weights[: len(known)] = known
+        return weights
 
     def _shortest(self, data: bytes, groups: Sequence[Codes]) -> bytes:
         """The fewest bytes that decode to ``groups``: any number in the coder's last interval will do.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +71,8 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     """
     autoencoder, quantizer = codec.autoencoder, codec.quantizer
     device = quantizer.codebooks.device
-    mels = compressed_mels(MelSpectrogram(codec.config.mel).to(device), audio, n_segments, segment_frames, FIT_SEED)
+    mel = MelSpectrogram(codec.config.mel).to(device)
+    mels = list(compressed_mels(mel, audio, n_segments, segment_frames, FIT_SEED))
     autoencoder.fit(torch.cat(mels))
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
     quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED))
@@ -81,12 +83,13 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
 
 def compressed_mels(
     mel: MelSpectrogram, audio: PackedAudio, n_segments: int, segment_frames: int, seed: int
-) -> list[Tensor]:
+) -> Iterator[Tensor]:
     """Compressed mels of random segments in batches [B, T, M], on the device of ``mel``."""
     segments = RandomSegments(audio, segment_frames * mel.config.hop_samples, n_segments, seed)
     batches = [range(i, min(i + FIT_BATCH, n_segments)) for i in range(0, n_segments, FIT_BATCH)]
     device = mel.filterbank.device
-    return [mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device))) for batch in batches]
+    for batch in batches:
+        yield mel.compress(mel(torch.stack([segments[i] for i in batch]).to(device)))
 
 
 @torch.no_grad()
@@ -142,7 +145,7 @@ class CodecTask(Task):
             self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
             if self.is_fresh:
                 mels = compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames, FIT_SEED)
-                fit_flow_scale(self.codec, mels[0])
+                fit_flow_scale(self.codec, next(mels))
         if stage == "reflow":
             if not self.codec.flow.is_trained:
                 raise SettingError("stage reflow needs a trained flow: give the folder of one as 'start'")

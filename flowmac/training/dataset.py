@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
+#: Where decoded recordings are kept, unless a folder is named.
+CACHE = Path(".cache")
+
 #: Folders of a corpus that is divided already, as LibriTTS and LibriSpeech are: train-clean-100, dev-clean, test-other.
 SPLIT_FOLDERS = {"train": "train-*/", "valid": "dev-*/"}
 

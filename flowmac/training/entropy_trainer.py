@@ -13,7 +13,8 @@ from flowmac.checkpoint import ENTROPY_FILE
 from flowmac.entropy import N_ENTRIES, TOTAL_FREQUENCY, Codes, EntropyModel
 from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
-from flowmac.training.dataset import PackedAudio, RandomSegments, pack
+from flowmac.training.codec_trainer import compressed_mels
+from flowmac.training.dataset import CACHE, PackedAudio, pack
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +27,6 @@ PRIOR_COUNT = 20.0
 
 FIT_SEED = 2
 SEGMENT_GROUPS = 16
-BATCH_SEGMENTS = 8
-CACHE = Path(".cache")
 
 
 def train_entropy(folder: Path, data: Path, n_segments: int, cache: Path = CACHE) -> None:
@@ -55,12 +54,8 @@ def random_codes(codec: MelCodec, audio: PackedAudio, n_segments: int) -> tuple[
     """Codes of random segments' groups [N, I] and how much goes on in each, [N]."""
     mel = MelSpectrogram(codec.config.mel)
     latent = codec.config.latent
-    n_samples = SEGMENT_GROUPS * latent.group_frames * mel.config.hop_samples
-    segments = RandomSegments(audio, n_samples, n_segments, FIT_SEED)
     codes, activity = [], []
-    for first in range(0, n_segments, BATCH_SEGMENTS):
-        batch = torch.stack([segments[i] for i in range(first, min(first + BATCH_SEGMENTS, n_segments))])
-        compressed = mel.compress(mel(batch))
+    for compressed in compressed_mels(mel, audio, n_segments, SEGMENT_GROUPS * latent.group_frames, FIT_SEED):
         codes.append(codec.encode(compressed, latent.n_levels).transpose(2, 3).flatten(2).flatten(0, 1))
         activity.append(codec.autoencoder.encode(compressed).abs().log1p().mean(dim=(2, 3)).flatten())
     return torch.cat(codes).numpy(), torch.cat(activity).numpy()

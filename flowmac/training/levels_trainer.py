@@ -13,7 +13,7 @@ from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import k_means, look_up, nearest
 from flowmac.training.codec_trainer import compressed_mels
-from flowmac.training.dataset import pack
+from flowmac.training.dataset import CACHE, pack
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,6 @@ N_ITERATIONS = 20
 
 FIT_SEED = 3
 SEGMENT_GROUPS = 8
-CACHE = Path(".cache")
 
 
 def train_levels(folder: Path, data: Path, n_further: int, n_segments: int, cache: Path = CACHE) -> None:

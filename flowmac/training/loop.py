@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Subset
 
 from flowmac.config import CodecConfig, Config, MelConfig
 from flowmac.errors import SettingError
-from flowmac.training.dataset import PackedAudio, RandomSegments, ResidentSegments, fixed_segments, mix, pack
+from flowmac.training.dataset import CACHE, PackedAudio, RandomSegments, ResidentSegments, fixed_segments, mix, pack
 from flowmac.training.graphs import GraphedStep
 from flowmac.training.losses import Losses
 
@@ -52,7 +52,7 @@ class LoopConfig(Config):
     model: str
     start: str | None = None
     data: Path | None = None
-    cache: Path = Path(".cache")
+    cache: Path = CACHE
     seed: int = 0
     speeds: tuple[pydantic.PositiveFloat, ...] = (1.0,)
     mix_share: float = pydantic.Field(default=0.0, ge=0, le=1)

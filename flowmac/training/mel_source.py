@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from flowmac.config import DecodeDefaults
 from flowmac.mel import MelSpectrogram, sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
@@ -58,36 +59,24 @@ class MelSource(nn.Module):
             n_levels = int(torch.randint(1, n_levels + 1, (), generator=chance))
         coarse = self.codec.decode(self.codec.encode(mel.compress(true[:n_decoded]), n_levels))
         n_textured = math.ceil(self.flow_share * n_decoded)
-        parts = [self._plain(self.codec, coarse[n_textured:], n_levels, generator)]
-        if n_textured:
-            parts.insert(0, self._textured(self.codec, coarse[:n_textured], n_levels, generator))
-        return torch.cat([*map(mel.expand, parts), true[n_decoded:]])
+        points = [(coarse[:n_textured], _draw_point(generator)), (coarse[n_textured:], self.codec.config.decode)]
+        refined = [_refine(self.codec, part, n_levels, point, generator) for part, point in points if len(part)]
+        return torch.cat([*map(mel.expand, refined), true[n_decoded:]])
 
-    def _plain(self, codec: MelCodec, coarse: Tensor, n_levels: int, generator: torch.Generator) -> Tensor:
-        """Compressed mels as the model's defaults make them."""
-        defaults = codec.config.decode
-        return _refine(codec, coarse, n_levels, defaults.nfe, defaults.temperature, defaults.cfg, generator)
 
-    def _textured(self, codec: MelCodec, coarse: Tensor, n_levels: int, generator: torch.Generator) -> Tensor:
-        """Compressed mels as the flow makes them at a random operating point."""
-        chance = shared_generator(generator, OPERATING_POINT)
-        nfe = FLOW_EVALUATIONS[int(torch.randint(len(FLOW_EVALUATIONS), (), generator=chance))]
-        low, high = FLOW_TEMPERATURES
-        temperature = low + (high - low) * float(torch.rand((), generator=chance))
-        return _refine(codec, coarse, n_levels, nfe, temperature, 1.0, generator)
+def _draw_point(generator: torch.Generator) -> DecodeDefaults:
+    """A random operating point of the flow."""
+    chance = shared_generator(generator, OPERATING_POINT)
+    nfe = FLOW_EVALUATIONS[int(torch.randint(len(FLOW_EVALUATIONS), (), generator=chance))]
+    low, high = FLOW_TEMPERATURES
+    return DecodeDefaults(nfe=nfe, temperature=low + (high - low) * float(torch.rand((), generator=chance)))
 
 
 def _refine(
-    codec: MelCodec,
-    coarse: Tensor,
-    n_levels: int,
-    nfe: int,
-    temperature: float,
-    cfg: float,
-    generator: torch.Generator,
+    codec: MelCodec, coarse: Tensor, n_levels: int, point: DecodeDefaults, generator: torch.Generator
 ) -> Tensor:
     """Compressed mels [B, T, M] at an operating point of the decoder, from coarse ones."""
-    if nfe:
-        noise = torch.randn(coarse.shape, generator=generator, device=coarse.device) * temperature
-        coarse = codec.flow.sample(coarse, n_levels, noise, get_solver("euler"), nfe, cfg)
-    return sharpen(coarse, codec.config.contrast_at(temperature))
+    if point.nfe:
+        noise = torch.randn(coarse.shape, generator=generator, device=coarse.device) * point.temperature
+        coarse = codec.flow.sample(coarse, n_levels, noise, get_solver("euler"), point.nfe, point.cfg)
+    return sharpen(coarse, codec.config.contrast_at(point.temperature))

@@ -311,7 +311,7 @@ class Codec:
         return header, channels
 
     def stream_ids(self, range_coding: bool) -> tuple[bytes, bytes]:
-        """Identities of all that gives a stream's bytes their meaning: without and with further levels.
+        """Identities of all that gives a stream's bytes their meaning: without and with further levels, if there are any.
 
         Streams that make no use of further levels do not depend on them.
         """
@@ -328,7 +328,7 @@ class Codec:
         if header.codebooks_id not in expected_ids:
             raise BitstreamError(
                 f"the stream was made with codebooks {header.codebooks_id.hex()}, the model '{self.config.name}' has "
-                f"{' and '.join(identity.hex() for identity in expected_ids)}: decode it with the model that made it"
+                f"{' and '.join(sorted({i.hex() for i in expected_ids}))}: decode it with the model that made it"
             )
         expected = (self.config.latent.group_frames, self.config.mel.hop_samples, self.sample_rate_hz)
         given = (header.group_frames, header.hop_samples, header.sample_rate_hz)

@@ -90,7 +90,9 @@ class MelCodec(nn.Module):
         return digest.digest()[:IDENTITY_BYTES]
 
     def further_digest(self) -> bytes:
-        """Hash of the codebooks of all further levels."""
+        """Hash of the codebooks of all further levels; empty if there are none."""
+        if len(self.quantizer.further) == 0:
+            return b""
         return hashlib.sha256(self.quantizer.further.detach().cpu().half().numpy().tobytes()).digest()
 
 

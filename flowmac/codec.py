@@ -311,9 +311,9 @@ class Codec:
         return header, channels
 
     def stream_ids(self, range_coding: bool) -> tuple[bytes, bytes]:
-        """Identities of all that gives a stream's bytes their meaning: without and with further levels, if there are any.
+        """Identities of all that gives a stream's bytes their meaning: without and with further levels.
 
-        Streams that make no use of further levels do not depend on them.
+        Streams that make no use of further levels do not depend on them; where there are none both are the same.
         """
         statistics = self.entropy_model.digest() if range_coding and self.entropy_model else b""
         return _identity(self.codebooks_id, statistics), _identity(

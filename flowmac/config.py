@@ -65,12 +65,16 @@ class LatentConfig(Config):
     the transform have so many blocks of ``width`` on tokens of ``token_frames`` mel frames; with 0 blocks the transform
     stands alone. ``tilt`` takes bits from high bands: the transform sees band f times (1 + (f / 3 kHz)^2)^(-tilt / 2).
 
+    Of ``n_transforms``, each with codebooks of its own, the encoder chooses one for each group. They share the entries
+    of a group's first codebook: the first code names the transform, and is as much coarser.
+
     With ``attention`` there is no transform: each frame is a group, and the blocks are of self-attention.
     """
 
     group_frames: pydantic.PositiveInt = 16
     vector_size: pydantic.PositiveInt = 32
     n_levels: int = pydantic.Field(default=8, ge=1, le=32)
+    n_transforms: Literal[1, 2, 4, 8, 16] = 1
     beam_width: pydantic.PositiveInt = 8
     encoder_blocks: pydantic.NonNegativeInt = 0
     decoder_blocks: pydantic.NonNegativeInt = 0
@@ -85,6 +89,8 @@ class LatentConfig(Config):
             return self
         if self.group_frames != 1:
             raise ValueError(f"attention codes frame by frame, so group_frames must be 1, got {self.group_frames}")
+        if self.n_transforms != 1:
+            raise ValueError(f"attention goes without transform, so n_transforms must be 1, got {self.n_transforms}")
         if self.width % (2 * self.attention.n_heads):
             raise ValueError(f"width ({self.width}) must be a multiple of twice n_heads ({self.attention.n_heads})")
         reach = max(self.encoder_blocks, self.decoder_blocks) * self.attention.reach_frames

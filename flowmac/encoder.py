@@ -24,19 +24,23 @@ INPUT_SCALE = 0.5
 class MelAutoencoder(nn.Module):
     """Compressed mel to latent vectors, and quantised latent vectors to a coarse mel.
 
-    Letters: B batch, G groups, P frames and vectors a group, M bands, D coefficients a vector.
+    Letters: B batch, G groups, P frames and vectors a group, R transforms (often 1), M bands, D coefficients a vector.
     """
 
     def encode(self, mel: Tensor) -> Tensor:
-        """Compressed mel [B, G * P, M] to latents [B, G, P, D]."""
+        """Compressed mel [B, G * P, M] to latents [B, G, R * P, D]."""
         raise NotImplementedError
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents [B, G, P, D] to the compressed coarse mel [B, G * P, M]."""
+        """Latents [B, G, R * P, D] to the compressed coarse mel [B, G * P, M]."""
         raise NotImplementedError
 
-    def fit(self, mel: Tensor) -> None:
-        """Set what comes from the data alone from compressed mels [B, G * P, M]."""
+    def fit(self, mel: Tensor) -> Tensor:
+        """Set what comes from the data alone from compressed mels [B, G * P, M].
+
+        Returns:
+            Which of the transforms is for each group, [B * G].
+        """
         raise NotImplementedError
 
     def identity(self) -> tuple[Tensor, ...]:
@@ -91,14 +95,15 @@ class GroupAutoencoder(MelAutoencoder):
         return mel if self.decoder is None else mel + self.decoder(mel)
 
     @torch.no_grad()
-    def fit(self, mel: Tensor) -> None:
+    def fit(self, mel: Tensor) -> Tensor:
         """See `MelAutoencoder.fit`."""
-        variances = self.transform.fit(mel)
-        n_kept = self.transform.basis.shape[1]
+        variances, chosen = self.transform.fit(mel)
+        n_kept = self.transform.n_kept
         kept_share = float(variances[:n_kept].sum() / variances.sum())
         logger.info(
             "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
         )
+        return chosen
 
     def identity(self) -> tuple[Tensor, ...]:
         """See `MelAutoencoder.identity`: the transform."""

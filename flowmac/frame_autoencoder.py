@@ -66,10 +66,11 @@ class FrameAutoencoder(MelAutoencoder):
         return self.decoder(latents[:, :, 0]) * self.deviation + self.mean
 
     @torch.no_grad()
-    def fit(self, mel: Tensor) -> None:
-        """See `MelAutoencoder.fit`."""
+    def fit(self, mel: Tensor) -> Tensor:
+        """See `MelAutoencoder.fit`; there is but one way to code a frame."""
         self.mean.copy_(mel.mean(dim=(0, 1)))
         self.deviation.copy_(mel.std(dim=(0, 1)).clamp(min=MIN_DEVIATION))
+        return torch.zeros(mel.shape[0] * mel.shape[1], dtype=torch.long, device=mel.device)
 
     def identity(self) -> tuple[Tensor, ...]:
         """See `MelAutoencoder.identity`: nothing, the codebooks of two trainings are never the same."""

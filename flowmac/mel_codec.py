@@ -33,7 +33,9 @@ class MelCodec(nn.Module):
         self.config = config
         self.autoencoder = make_autoencoder(config.mel, latent)
         decay = DECAY if latent.attention is None else FRAME_DECAY
-        self.quantizer = ResidualVectorQuantizer(latent.n_levels, latent.group_frames, latent.vector_size, decay)
+        self.quantizer = ResidualVectorQuantizer(
+            latent.n_levels, latent.group_frames, latent.vector_size, decay, latent.n_transforms
+        )
         self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
 
     @classmethod

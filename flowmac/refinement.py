@@ -38,10 +38,12 @@ def refine(codec: MelCodec, mel: Tensor, codes: Tensor, n_levels: Tensor, beam_w
         Codes of the same shape. With the transform alone no group's weighted error is larger than before.
 
     Raises:
-        SettingError: the codec has no transform.
+        SettingError: the codec has no transform, or several.
     """
     if not isinstance(codec.autoencoder, GroupAutoencoder):
         raise SettingError(f"refinement needs a codec with a group transform, '{codec.config.name}' has none")
+    if codec.config.latent.n_transforms > 1:
+        raise SettingError(f"refinement needs a codec with one transform, '{codec.config.name}' has several")
     n_positions = codes.shape[2]
     levels = n_levels.flatten()
     weights = level_weights(mel, n_positions).flatten(0, 1)

@@ -73,9 +73,9 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     device = quantizer.codebooks.device
     mel = MelSpectrogram(codec.config.mel).to(device)
     mels = list(compressed_mels(mel, audio, n_segments, segment_frames, FIT_SEED))
-    autoencoder.fit(torch.cat(mels))
+    transforms = autoencoder.fit(torch.cat(mels))
     latents = torch.cat([autoencoder.encode(batch).flatten(0, 1) for batch in mels])
-    quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED))
+    quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED), transforms=transforms)
     if codec.config.latent.decoder_blocks == 0:  # a network learns by itself what strength details should have
         quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
     fit_flow_scale(codec, mels[0])

@@ -53,7 +53,9 @@ def left_over(codec: MelCodec, mel: Tensor) -> Tensor:
     """What all levels leave of the latents of compressed mels [B, G * P, M]: [N, D], N = B * G * P."""
     latents = codec.autoencoder.encode(mel).flatten(0, 1)
     quantizer = codec.quantizer
-    return (latents - quantizer.decode(quantizer.encode(latents, quantizer.n_levels, BEAM_WIDTH))).flatten(0, 1)
+    codes = quantizer.encode(latents, quantizer.n_levels, BEAM_WIDTH)
+    left = latents - quantizer.decode(codes)
+    return quantizer.of_transform(left, quantizer.transforms_of(codes)).flatten(0, 1)
 
 
 def fit_levels(residuals: Tensor, n_further: int) -> tuple[Tensor, Tensor]:

@@ -132,6 +132,9 @@ def train(
         mel: of the codec.
         folder: gets the state, the model's files (averaged weights) and TensorBoard logs.
         report: called with the step and mean losses after every ``config.log_steps``.
+
+    Raises:
+        SettingError: there are no data, or the state in ``folder`` is of something else.
     """
     if config.data is None:
         raise SettingError("the training configuration names no data")
@@ -170,7 +173,7 @@ def train(
     average.n_averaged.fill_(1)  # the first update would copy and not average
     state: dict[str, Any] = {"task": task, "optimizer": optimizer, "average": average, "step": 0}
     if (folder / STATE_FILE).exists():
-        fabric.load(folder / STATE_FILE, state)
+        _go_on(fabric, folder, state)
         logger.info("going on from step %d of %s", state["step"], folder)
 
     graphed = GraphedStep(raw_task, fabric) if config.cuda_graphs else None
@@ -217,6 +220,18 @@ def train(
             save(fabric, state, average.module, folder)
             last_save = time.monotonic()
             is_save_due = False
+
+
+def _go_on(fabric: Fabric, folder: Path, state: dict[str, Any]) -> None:
+    """Fill ``state`` with that of the run in ``folder``."""
+    try:
+        fabric.load(folder / STATE_FILE, state)
+    except (RuntimeError, ValueError, KeyError) as error:
+        logger.debug("%s", error)
+        raise SettingError(
+            f"{folder}: the state of the run there does not fit: its training file, or a model that this names, was "
+            "another one. Choose another folder for the output; to go on from the run's weights, name it as 'start'"
+        ) from None
 
 
 def _batches(fabric: Fabric, audio: PackedAudio, n_samples: int, first_step: int, config: LoopConfig) -> Any:

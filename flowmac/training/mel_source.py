@@ -17,8 +17,8 @@ from flowmac.training.loop import shared_generator
 #: Share of the steps whose decoded mels have all levels; the others have a random number.
 FULL_LEVELS_SHARE = 0.75
 
-#: Operating points of the flow that are drawn from: numbers of evaluations, and the range of temperatures.
-FLOW_EVALUATIONS = (2, 4, 8)
+#: Operating points of the flow: after reflow one evaluation is as good as many; temperatures are drawn from a range.
+FLOW_NFE = 1
 FLOW_TEMPERATURES = (0.5, 1.0)
 
 #: What random numbers of the program are for; keeps them independent.
@@ -67,9 +67,8 @@ class MelSource(nn.Module):
 def _draw_point(generator: torch.Generator) -> DecodeDefaults:
     """A random operating point of the flow."""
     chance = shared_generator(generator, OPERATING_POINT)
-    nfe = FLOW_EVALUATIONS[int(torch.randint(len(FLOW_EVALUATIONS), (), generator=chance))]
     low, high = FLOW_TEMPERATURES
-    return DecodeDefaults(nfe=nfe, temperature=low + (high - low) * float(torch.rand((), generator=chance)))
+    return DecodeDefaults(nfe=FLOW_NFE, temperature=low + (high - low) * float(torch.rand((), generator=chance)))
 
 
 def _refine(

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from flowmac.audio import Waveform, write_audio
-from flowmac.checkpoint import load_weights, read_model_config
+from flowmac.checkpoint import load_weights, read_model_config, save_config, save_weights
 from flowmac.codec import Codec
-from flowmac.config import CodecConfig, RefinerConfig, SpectralConfig
+from flowmac.config import CodecConfig, FlowConfig, RefinerConfig, SpectralConfig
 from flowmac.errors import SettingError
 from flowmac.mel_codec import MelCodec
 from flowmac.training import run
@@ -243,6 +243,22 @@ def test_vocoder_learns_from_decoded_mels(
         file.write(f"codec: {model_folder}\n")
     run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 2)
     assert (tmp_path / "vocoder" / "vocoder.safetensors").exists()
+
+
+def test_a_run_does_not_go_on_with_another_codec(
+    training_file: Path, model_folder: Path, small_config: CodecConfig, recordings: Path, tmp_path: Path
+) -> None:
+    text = training_file.read_text()
+    training_file.write_text(f"{text}codec: {model_folder}\n")
+    run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 1)
+    state = (tmp_path / "vocoder" / "state.ckpt").read_bytes()
+    other = small_config.model_copy(update={"flow": FlowConfig(width=48, n_blocks=1)})
+    save_config(other, tmp_path / "other")
+    save_weights(MelCodec(other), tmp_path / "other" / "codec.safetensors")
+    training_file.write_text(f"{text}codec: {tmp_path / 'other'}\n")
+    with pytest.raises(SettingError, match="the run there does not fit"):
+        run.train_vocoder(str(training_file), tmp_path / "vocoder", recordings, 2)
+    assert (tmp_path / "vocoder" / "state.ckpt").read_bytes() == state
 
 
 def test_going_on_from_weights_alone_is_no_step_back(

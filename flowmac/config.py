@@ -196,10 +196,6 @@ class CodecConfig(Config):
     contrast: pydantic.NonNegativeFloat = 0.2
     decode: DecodeDefaults = DecodeDefaults()
 
-    def contrast_at(self, temperature: float) -> float:
-        """Strength of the post-filter: the texture that the flow's noise brings in full needs none."""
-        return self.contrast * max(0.0, 1 - temperature)
-
     @pydantic.model_validator(mode="after")
     def _tokens_fill_groups(self) -> CodecConfig:
         for part in (self.latent, self.flow):

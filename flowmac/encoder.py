@@ -43,6 +43,10 @@ class MelAutoencoder(nn.Module):
         """
         raise NotImplementedError
 
+    def beyond(self, noise: Tensor) -> Tensor:
+        """The part of noise [B, G * P, M], added to a mel, that latents cannot tell; all of it if that is not known."""
+        return noise
+
     def identity(self) -> tuple[Tensor, ...]:
         """What gives codes their meaning beside the codebooks; half precision must not change it."""
         raise NotImplementedError
@@ -104,6 +108,10 @@ class GroupAutoencoder(MelAutoencoder):
             "transform: %d of %d coefficients hold %.1f %% of the variance", n_kept, len(variances), 100 * kept_share
         )
         return chosen
+
+    def beyond(self, noise: Tensor) -> Tensor:
+        """See `MelAutoencoder.beyond`; several transforms together can tell nearly anything."""
+        return noise if self.transform.n_transforms > 1 else self.transform.beyond(noise)
 
     def identity(self) -> tuple[Tensor, ...]:
         """See `MelAutoencoder.identity`: the transform."""

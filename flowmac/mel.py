@@ -123,10 +123,11 @@ class MelSpectrogram(nn.Module):
         return (compressed.clamp(min=0) * exponent + floor**exponent) ** (1 / exponent) - floor
 
 
-def sharpen(mel: Tensor, strength: float) -> Tensor:
+def sharpen(mel: Tensor, strength: float | Tensor) -> Tensor:
     """Compressed mel [B, T, M] with more contrast between neighbouring bands.
 
-    Each band moves away from the mean of itself and its two neighbours by ``strength`` times its distance from it.
+    Each band moves away from the mean of itself and its two neighbours by ``strength``, its own if [M], times its
+    distance from it.
     Coding blurs harmonics and formants; like the post-filters of speech codecs (Chen and Gersho 1995) this makes up
     for it.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from flowmac.bitstream import IDENTITY_BYTES
@@ -14,7 +15,10 @@ from flowmac.encoder import GroupAutoencoder, MelAutoencoder
 from flowmac.errors import CheckpointError
 from flowmac.flow import make_flow
 from flowmac.frame_autoencoder import FrameAutoencoder
+from flowmac.mel import sharpen
+from flowmac.noise import band_shares
 from flowmac.quantizer import ResidualVectorQuantizer
+from flowmac.solver import Solver, TimeGrid, uniform
 
 #: Decay of the codebooks' averages in training. Latents of an encoder that starts at random weights move faster than
 #: those of a transform with networks around it.
@@ -24,8 +28,10 @@ DECAY, FRAME_DECAY = 0.995, 0.98
 class MelCodec(nn.Module):
     """Compressed mel to codes, codes to a coarse mel, and the flow that refines it.
 
-    Letters: B batch, G groups, P frames a group, M bands, L levels.
+    Letters: B batch, G groups, P frames a group, T = G * P frames, M bands, L levels.
     """
+
+    noise_shares: Tensor
 
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
@@ -37,6 +43,9 @@ class MelCodec(nn.Module):
             latent.n_levels, latent.group_frames, latent.vector_size, decay, latent.n_transforms
         )
         self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
+        is_residual = config.flow.prior == "coarse"
+        shares = band_shares(config.mel) if is_residual else torch.ones(config.mel.n_bands)
+        self.register_buffer("noise_shares", shares, persistent=False)
 
     @classmethod
     def from_folder(cls, folder: Path) -> MelCodec:
@@ -79,6 +88,37 @@ class MelCodec(nn.Module):
         latents = self.quantizer.decode(codes.flatten(0, 1), flat_valid).unflatten(0, codes.shape[:2])
         latents = self.quantizer.restore(latents, codes.shape[-1] if n_levels is None else n_levels)
         return self.autoencoder.decode(latents)
+
+    def refine(
+        self,
+        coarse: Tensor,
+        n_levels: int,
+        noise: Tensor,
+        temperature: float,
+        solver: Solver,
+        nfe: int,
+        cfg: float,
+        time_grid: TimeGrid = uniform,
+    ) -> Tensor:
+        """The mel [B, T, M] that is made audible of a ``coarse`` one: by the flow, and by the post-filter.
+
+        The flow's texture takes the place of the post-filter, as far as there is any.
+
+        Args:
+            coarse: compressed, [B, T, M].
+            n_levels: levels that it was decoded from.
+            noise: white, [B, T, M]; a residual flow gets of it what `flowmac.noise` says, a flow of whole mels all.
+            temperature: strength of the noise.
+            solver, nfe, cfg, time_grid: see `Flow.sample`; with an ``nfe`` of 0 the flow is left out.
+        """
+        if nfe == 0:
+            return sharpen(coarse, self.config.contrast)
+        shares = temperature * self.noise_shares
+        if self.config.flow.prior == "coarse":
+            noise = self.autoencoder.beyond(noise)
+        known_levels = min(n_levels, self.config.latent.n_levels)  # the flow was not trained on further ones
+        mel = self.flow.sample(coarse, known_levels, shares * noise, solver, nfe, cfg, time_grid)
+        return sharpen(mel, self.config.contrast * (1 - shares).clamp(min=0))
 
     def codebooks_id(self) -> bytes:
         """Identity of all that gives codes their meaning: mel, what the autoencoder has of the data, and codebooks.

@@ -14,7 +14,6 @@ from flowmac.audio import FloatArray
 from flowmac.bitstream import Header
 from flowmac.concealment import bridge
 from flowmac.config import CodecConfig
-from flowmac.mel import sharpen
 from flowmac.mel_codec import MelCodec
 from flowmac.payload import ChannelCodes
 from flowmac.solver import Solver, TimeGrid
@@ -125,16 +124,17 @@ class Synthesis:
     def _refine(
         self, coarse: Tensor, n_levels: int, channel: int, first_group: int, settings: DecodeSettings
     ) -> Tensor:
-        if settings.nfe == 0:
-            return sharpen(coarse, self.config.contrast)
-        n_frames, n_bands = coarse.shape[1:]
-        noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, n_frames, n_bands)
-        noise = settings.temperature * noise.to(coarse)
-        known_levels = min(n_levels, self.config.latent.n_levels)  # the flow was not trained on further ones
-        mel = self.mel_codec.flow.sample(
-            coarse, known_levels, noise, settings.solver, settings.nfe, settings.cfg, settings.time_grid
+        noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, *coarse.shape[1:]).to(coarse)
+        return self.mel_codec.refine(
+            coarse,
+            n_levels,
+            noise,
+            settings.temperature,
+            settings.solver,
+            settings.nfe,
+            settings.cfg,
+            settings.time_grid,
         )
-        return sharpen(mel, self.config.contrast_at(settings.temperature))
 
     def random(self, draw: Draw, place: tuple[int, ...], first_group: int, n_frames: int, n_values: int) -> Tensor:
         """Random values [1, n_frames, n_values] that depend on the group in the recording, not on the window."""

@@ -82,6 +82,11 @@ class GroupTransform(nn.Module):
         groups = latents.flatten(2) @ self.basis.T + self.mean
         return groups.reshape(latents.shape[0], -1, self.n_bands) / self.weights
 
+    def beyond(self, mel: Tensor) -> Tensor:
+        """The part of what is added to a mel, [B, G * P, M], that a single transform's latents cannot tell."""
+        groups = (mel * self.weights).reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
+        return (groups - groups @ self.basis @ self.basis.T).reshape(mel.shape) / self.weights
+
     @torch.no_grad()
     def fit(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Set mean and bases from compressed mel [B, G * P, M].

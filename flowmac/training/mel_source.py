@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from flowmac.config import DecodeDefaults
-from flowmac.mel import MelSpectrogram, sharpen
+from flowmac.mel import MelSpectrogram
 from flowmac.mel_codec import MelCodec
 from flowmac.solver import get_solver
 from flowmac.training.loop import shared_generator
@@ -19,7 +19,7 @@ FULL_LEVELS_SHARE = 0.75
 
 #: Operating points of the flow: after reflow one evaluation is as good as many; temperatures are drawn from a range.
 FLOW_NFE = 1
-FLOW_TEMPERATURES = (0.5, 1.0)
+FLOW_TEMPERATURES = (0.6, 1.1)
 
 #: What random numbers of the program are for; keeps them independent.
 LEVELS, OPERATING_POINT = 1, 4
@@ -75,7 +75,5 @@ def _refine(
     codec: MelCodec, coarse: Tensor, n_levels: int, point: DecodeDefaults, generator: torch.Generator
 ) -> Tensor:
     """Compressed mels [B, T, M] at an operating point of the decoder, from coarse ones."""
-    if point.nfe:
-        noise = torch.randn(coarse.shape, generator=generator, device=coarse.device) * point.temperature
-        coarse = codec.flow.sample(coarse, n_levels, noise, get_solver("euler"), point.nfe, point.cfg)
-    return sharpen(coarse, codec.config.contrast_at(point.temperature))
+    noise = torch.randn(coarse.shape, generator=generator, device=coarse.device)
+    return codec.refine(coarse, n_levels, noise, point.temperature, get_solver("euler"), point.nfe, point.cfg)

@@ -30,7 +30,7 @@ KBPS = 3.0
 #: Operating points of the decoder: evaluations x temperature, and guidance at 4 evaluations.
 DIAL = [
     {"nfe": 0},
-    *({"nfe": nfe, "temperature": temperature} for temperature in (0.6, 0.8, 1.0) for nfe in (1, 2, 4, 16)),
+    *({"nfe": nfe, "temperature": temperature} for temperature in (0.6, 0.8, 1.0, 1.2) for nfe in (1, 2, 4, 16)),
     *({"nfe": 4, "temperature": 1.0, "cfg": cfg} for cfg in (0.0, 0.5, 1.5, 2.0, 3.0)),
 ]
 

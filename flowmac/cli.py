@@ -101,7 +101,7 @@ def decode(
     ] = "uniform",
     seed: Annotated[int, typer.Option(help="Seed of noise and start phase.")] = 0,
     temperature: Annotated[
-        float | None, typer.Option(help="Deviation of the noise, 0 (expected mel) to 1 (full texture).")
+        float | None, typer.Option(help="Strength of the noise: 0 gives the expected mel, 1 texture.")
     ] = None,
     conceal: Annotated[
         bool, typer.Option("--conceal", help="Bridge damaged packets, and say which, instead of refusing the stream.")
@@ -192,18 +192,19 @@ def train_vocoder(
 
 @train_app.command("export")
 def train_export(
-    codec: Annotated[Path, typer.Argument(metavar="CODEC", help="Folder of a codec's training run.")],
-    vocoder: Annotated[Path, typer.Argument(metavar="VOCODER", help="Folder of a vocoder's training run.")],
+    codec: Annotated[str, typer.Argument(metavar="CODEC", help="Folder of a codec's training run, or a model.")],
+    vocoder: Annotated[str, typer.Argument(metavar="VOCODER", help="Folder of a vocoder's training run, or a model.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model folder to write.")],
     config: Annotated[str, typer.Option(help="Model configuration, or a preset.")] = "base",
     force: Force = False,
 ) -> None:
     """Join a trained codec and a trained vocoder to a model folder, in half precision."""
-    from flowmac.checkpoint import CONFIG_FILE, export
+    from flowmac.checkpoint import CONFIG_FILE, export, find_model
     from flowmac.config import CodecConfig, read_config, shipped_or_path
 
     check_target(output / CONFIG_FILE if output.exists() else output, force)
-    export(codec, vocoder, output, read_config(CodecConfig, shipped_or_path("model configuration", config)))
+    model = read_config(CodecConfig, shipped_or_path("model configuration", config))
+    export(find_model(codec), find_model(vocoder), output, model)
     typer.echo(f"{output}: decode with --model {output}")
 
 

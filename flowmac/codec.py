@@ -264,7 +264,7 @@ class Codec:
             solver: euler, midpoint, heun or rk4.
             time_grid: uniform, or early for short steps first.
             seed: of noise and start phase; the same bytes, seed and machine give the same samples.
-            temperature: standard deviation of the noise, from 0 (the expected mel) to 1 (the full texture).
+            temperature: strength of the noise: 0 gives the expected mel, 1 texture, see `flowmac.noise`.
             conceal: bridge damaged packets instead of refusing them; `flowmac.packets.salvage` lists them.
 
         Raises:

@@ -139,7 +139,7 @@ class Flow(nn.Module):
         Args:
             coarse: compressed, [B, T, M].
             n_levels: levels that it was decoded from.
-            noise: start of the flow, [B, T, M]; its standard deviation is the temperature.
+            noise: start of the flow, [B, T, M].
             solver: method of integration.
             nfe: evaluations of the velocity along the path.
             cfg: guidance scale w of v = v_without + w (v_with - v_without); 1 is none and costs one evaluation where

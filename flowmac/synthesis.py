@@ -36,7 +36,7 @@ class DecodeSettings:
         solver: method of integration.
         time_grid: of its steps.
         seed: of the noise and the start phase.
-        temperature: standard deviation of the noise.
+        temperature: strength of the noise, see `flowmac.noise`.
     """
 
     nfe: int

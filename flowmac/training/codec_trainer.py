@@ -50,7 +50,7 @@ PICTURE_NFE = 16
 #: Groups from which the decoding gains are learned: few numbers need few.
 GAIN_GROUPS = 4096
 
-FIT_SEED = 1
+FIT_SEED, SCALE_SEED = 1, 2
 FIT_BATCH = 64
 
 #: Segments from which the scales of the flow are learned.
@@ -78,7 +78,8 @@ def fit(codec: MelCodec, audio: PackedAudio, n_segments: int, segment_frames: in
     quantizer.fit(latents, torch.Generator(device).manual_seed(FIT_SEED), transforms=transforms)
     if codec.config.latent.decoder_blocks == 0:  # a network learns by itself what strength details should have
         quantizer.fit_gain(latents[:GAIN_GROUPS], codec.config.latent.beam_width)
-    fit_flow_scale(codec, mels[0])
+    # Of other segments: where there are few, codebooks know those that they were found from by heart.
+    fit_flow_scale(codec, next(compressed_mels(mel, audio, SCALE_SEGMENTS, segment_frames, SCALE_SEED)))
 
 
 def compressed_mels(
@@ -144,7 +145,7 @@ class CodecTask(Task):
             load_weights(self.codec, find_weights(start, CODEC_FILE))
             self.is_fresh = stage == "flow" and not self.codec.flow.is_trained
             if self.is_fresh:
-                mels = compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames, FIT_SEED)
+                mels = compressed_mels(self.mel, audio, SCALE_SEGMENTS, segment_frames, SCALE_SEED)
                 fit_flow_scale(self.codec, next(mels))
         if stage == "reflow":
             if not self.codec.flow.is_trained:

@@ -210,7 +210,7 @@ def test_training_lowers_the_losses_and_gives_a_model(
     caplog.set_level(logging.INFO)
     for part, extra in (("codec", "fit_segments: 40\nlearning_rate: 0.003\n"), ("vocoder", "learning_rate: 0.003\n")):
         path = tmp_path / f"{part}.yaml"
-        path.write_text(training_file.read_text().replace("n_steps: 12", "n_steps: 150") + extra)
+        path.write_text(training_file.read_text().replace("n_steps: 12", "n_steps: 250") + extra)
         train = run.train_codec if part == "codec" else run.train_vocoder
         train(str(path), tmp_path / part, recordings, None)
         losses = [float(line.split("loss ")[1].split()[0]) for line in _curve(caplog) if "validation" not in line]

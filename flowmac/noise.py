@@ -2,8 +2,8 @@
 
 A flow that starts from white noise brings back all that coding took, at random where it cannot know. Two kinds of
 places need none. What the code says well, the slow and strong part of a group, has nearly its full strength already.
-And below about 1 kHz a mel resolves single harmonics, which noise makes rough, while bands above 3 kHz hold several,
-and sound dull if they do not fluctuate. So noise is for what is high and has got no bits, as in other codecs (Schulz,
+And low bands of the mel resolve single harmonics, which noise makes rough, while bands above 2 kHz hold several, and
+sound dull if they do not fluctuate. So noise is for what is high and has got no bits, as in other codecs (Schulz,
 "Improving Audio Codecs by Noise Substitution", 1996).
 """
 
@@ -15,10 +15,11 @@ from torch import Tensor
 from flowmac.config import MelConfig
 from flowmac.mel import mel_points_hz
 
-#: Share of the noise in bands up to the first frequency, and in those from the second on. So chosen that at a
-#: temperature of 1 the Frechet distance of mels is half of what it is without, on validation recordings.
-LOW_HZ, HIGH_HZ = 1000.0, 3000.0
-LOW_SHARE, HIGH_SHARE = 0.5, 1.2
+#: Share of the noise in bands up to the first frequency, and in those from the second on. Of some ten such profiles
+#: this one halves the Frechet distance of mels on validation recordings, at a temperature of 1, for the least of what
+#: ViSQOL, PESQ and Distill-MOS lose.
+LOW_HZ, HIGH_HZ = 500.0, 2000.0
+LOW_SHARE, HIGH_SHARE = 0.4, 1.2
 
 
 def band_shares(mel: MelConfig) -> Tensor:

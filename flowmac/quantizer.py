@@ -262,7 +262,7 @@ class ResidualVectorQuantizer(nn.Module):
         for transform in range(self.n_transforms):
             place = self._place(transform)
             members = torch.ones(len(latents), dtype=torch.bool) if transforms is None else transforms == transform
-            residuals = latents[members if members.any() else ~members, place].clone()
+            residuals = latents[members if members.any() else ~members, place]
             for level in range(self.n_levels):
                 entries = k_means(residuals, generator, n_iterations)
                 if level == 0 and self.n_transforms > 1:

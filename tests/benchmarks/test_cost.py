@@ -91,14 +91,15 @@ def test_codec_in_another_process_is_timed_by_the_clock_on_the_wall(first_task: 
 
 
 def test_flowmac_counts_its_operations(sweep_file: Callable[[str], Path], demo_clips: Path) -> None:
-    text = "name: x\nmetrics: [log_mel]\nconditions: [{codec: flowmac, nfe: [0, 2, 4]}]\n"
+    """Each evaluation costs the same; the shape of the noise comes with the first ones."""
+    text = "name: x\nmetrics: [log_mel]\nconditions: [{codec: flowmac, nfe: [0, 2, 4, 6]}]\n"
     tasks = all_tasks(read_plan(sweep_file(text)), read_clips(demo_clips)[:1])
-    none, two, four = (timing_of(make_row(task).row) for task in tasks)
-    assert none.decode_flops is not None
-    assert two.decode_flops is not None
-    assert four.decode_flops is not None
-    assert four.decode_flops - two.decode_flops == two.decode_flops - none.decode_flops > 0
-    assert none.encode_flops == four.encode_flops
+    timings = [timing_of(make_row(task).row) for task in tasks]
+    none, two, four, six = (timing.decode_flops or 0 for timing in timings)
+    assert six - four == four - two > 0
+    assert four - two < two - none < 1.2 * (four - two)
+    assert none > 0
+    assert len({timing.encode_flops for timing in timings}) == 1
 
 
 def test_rows_timed_too_seldom_are_not_finished(

@@ -43,8 +43,8 @@ class MelCodec(nn.Module):
             latent.n_levels, latent.group_frames, latent.vector_size, decay, latent.n_transforms
         )
         self.flow = make_flow(config.mel.n_bands, latent.n_levels, config.flow)
-        is_residual = config.flow.prior == "coarse"
-        shares = band_shares(config.mel) if is_residual else torch.ones(config.mel.n_bands)
+        self.is_residual = config.flow.prior == "coarse"
+        shares = band_shares(config.mel) if self.is_residual else torch.ones(config.mel.n_bands)
         self.register_buffer("noise_shares", shares, persistent=False)
 
     @classmethod
@@ -114,7 +114,7 @@ class MelCodec(nn.Module):
         if nfe == 0:
             return sharpen(coarse, self.config.contrast)
         shares = temperature * self.noise_shares
-        if self.config.flow.prior == "coarse":
+        if self.is_residual:
             noise = self.autoencoder.beyond(noise)
         known_levels = min(n_levels, self.config.latent.n_levels)  # the flow was not trained on further ones
         mel = self.flow.sample(coarse, known_levels, shares * noise, solver, nfe, cfg, time_grid)

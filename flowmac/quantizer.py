@@ -95,7 +95,7 @@ class ResidualVectorQuantizer(nn.Module):
         Beam search: of all choices so far, each level keeps the ``beam_width`` with the smallest residuals; with 1 it
         is the usual greedy choice.
         """
-        return self._chunked(latents, n_levels, beam_width)[-1][0]
+        return self._of_best(latents, *self._chunked(latents, n_levels, beam_width)[-1])[0]
 
     def encode_each(self, latents: Tensor, n_levels: int, beam_width: int) -> tuple[Tensor, Tensor]:
         """As `encode` for each number of levels l from 1 to ``n_levels``, in one search.
@@ -104,16 +104,13 @@ class ResidualVectorQuantizer(nn.Module):
             Codes [N, n_levels, P, n_levels], of which the first l count at index l - 1, and squared errors of their
             groups, [N, n_levels]; what none of the transforms holds of a group is not among them.
         """
-        found = self._chunked(latents, n_levels, beam_width)
+        found = [self._of_best(latents, *level) for level in self._chunked(latents, n_levels, beam_width)]
         codes = [nn.functional.pad(paths, (0, n_levels - paths.shape[-1])) for paths, _ in found]
         return torch.stack(codes, dim=1), torch.stack([errors for _, errors in found], dim=1)
 
     def _chunked(self, latents: Tensor, n_levels: int, beam_width: int) -> list[tuple[Tensor, Tensor]]:
-        """For each number of levels l codes [N, P, l] and errors [N] of groups, one part of the latents at a time."""
-        parts = [
-            [self._of_best(part, *found) for found in self._search(part, n_levels, beam_width)]
-            for part in _chunks(latents)
-        ]
+        """For each number of levels what `_search` finds, one part of the latents after the other."""
+        parts = [list(self._search(part, n_levels, beam_width)) for part in _chunks(latents)]
         return [
             (torch.cat([c for c, _ in level]), torch.cat([e for _, e in level])) for level in zip(*parts, strict=True)
         ]
@@ -181,8 +178,7 @@ class ResidualVectorQuantizer(nn.Module):
         In training the codebooks follow the data.
         """
         given = latents.detach()
-        parts = [list(self._search(part, n_levels, beam_width))[-1] for part in _chunks(given)]
-        codes, errors = (torch.cat(found) for found in zip(*parts, strict=True))
+        codes, errors = self._chunked(given, n_levels, beam_width)[-1]
         transforms = self._errors(given, errors).argmin(dim=1)
         is_chosen = nn.functional.one_hot(transforms, self.n_transforms).repeat_interleave(self.n_positions, dim=1)
         residuals, quantised = given, torch.zeros_like(given)

@@ -124,7 +124,9 @@ class Synthesis:
     def _refine(
         self, coarse: Tensor, n_levels: int, channel: int, first_group: int, settings: DecodeSettings
     ) -> Tensor:
-        noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, *coarse.shape[1:]).to(coarse)
+        noise = torch.zeros_like(coarse)  # nothing is drawn for a flow that is left out
+        if settings.nfe:
+            noise = self.random(torch.randn, (NOISE, settings.seed, channel), first_group, *coarse.shape[1:]).to(coarse)
         return self.mel_codec.refine(
             coarse,
             n_levels,

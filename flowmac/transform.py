@@ -69,8 +69,11 @@ class GroupTransform(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Compressed mel [B, G * P, M] to latents [B, G, R * P, D]."""
-        groups = (mel * self.weights).reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
-        return ((groups - self.mean) @ self.basis).unflatten(-1, (-1, self.vector_size))
+        return ((self._grouped(mel) - self.mean) @ self.basis).unflatten(-1, (-1, self.vector_size))
+
+    def _grouped(self, mel: Tensor) -> Tensor:
+        """Mel [B, G * P, M] to weighted groups [B, G, P * M]."""
+        return (mel * self.weights).reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
 
     @property
     def synthesis(self) -> Tensor:
@@ -84,7 +87,7 @@ class GroupTransform(nn.Module):
 
     def beyond(self, mel: Tensor) -> Tensor:
         """The part of what is added to a mel, [B, G * P, M], that a single transform's latents cannot tell."""
-        groups = (mel * self.weights).reshape(mel.shape[0], -1, self.group_frames * self.n_bands)
+        groups = self._grouped(mel)
         return (groups - groups @ self.basis @ self.basis.T).reshape(mel.shape) / self.weights
 
     @torch.no_grad()
@@ -95,7 +98,7 @@ class GroupTransform(nn.Module):
             All P * M variances along the principal axes of all groups, largest first; and which transform each group
             was dealt to, [B * G].
         """
-        groups = (mel * self.weights).reshape(-1, self.group_frames * self.n_bands)
+        groups = self._grouped(mel).flatten(0, 1)
         self.mean.copy_(groups.mean(dim=0))
         centred = groups - self.mean
         variances, axes = _principal_axes(centred)

@@ -63,21 +63,21 @@ def pack_sound() -> PackedAudio:
     return PackedAudio(samples, np.array([0, len(sound), len(samples)]))
 
 
-def make_model(folder: Path) -> None:
+def make_model(folder: Path, config: CodecConfig = SMALL_CONFIG) -> None:
     """A small codec of all parts in ``folder``."""
     torch.manual_seed(0)
     audio = pack_sound()
-    mel_codec = MelCodec(SMALL_CONFIG).eval()
+    mel_codec = MelCodec(config).eval()
     fit(mel_codec, audio, n_segments=256, segment_frames=64)
     torch.nn.init.normal_(mel_codec.flow.velocity.leave.weight, std=0.02)  # a flow that does something
-    save_config(SMALL_CONFIG, folder)
+    save_config(config, folder)
     save_weights(mel_codec, folder / CODEC_FILE)
-    save_weights(SpectralVocoder(SMALL_CONFIG.mel, SMALL_CONFIG.vocoder), folder / VOCODER_FILE)
-    mels = compressed_mels(MelSpectrogram(SMALL_CONFIG.mel), audio, n_segments=64, segment_frames=64, seed=0)
+    save_weights(SpectralVocoder(config.mel, config.vocoder), folder / VOCODER_FILE)
+    mels = compressed_mels(MelSpectrogram(config.mel), audio, n_segments=64, segment_frames=64, seed=0)
     with torch.inference_mode():
         codebook, scales = fit_levels(torch.cat([left_over(mel_codec, mel) for mel in mels]), N_FURTHER)
     save_tensors({"codebook": codebook, "scales": scales}, folder / FURTHER_FILE)
-    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256), SMALL_CONFIG.latent.n_levels).save(
+    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=256), config.latent.n_levels).save(
         folder / ENTROPY_FILE
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pydantic
 import pytest
@@ -12,27 +10,14 @@ from torch import Tensor
 
 from flowmac import bitstream
 from flowmac.audio import Waveform
-from flowmac.checkpoint import (
-    CODEC_FILE,
-    ENTROPY_FILE,
-    FURTHER_FILE,
-    VOCODER_FILE,
-    save_config,
-    save_tensors,
-    save_weights,
-)
 from flowmac.codec import Codec
 from flowmac.config import AttentionConfig, CodecConfig, LatentConfig, MelConfig
 from flowmac.errors import SettingError
-from flowmac.mel import MelSpectrogram
-from flowmac.mel_codec import MelCodec
 from flowmac.quantizer import FAR, ResidualVectorQuantizer
-from flowmac.training.codec_trainer import CodecTask, compressed_mels, fit
+from flowmac.training.codec_trainer import CodecTask
 from flowmac.training.dataset import PackedAudio
-from flowmac.training.entropy_trainer import fit_entropy_model, random_codes
-from flowmac.training.levels_trainer import fit_levels, left_over
 from flowmac.transform import GroupTransform
-from tests.flowmac.conftest import pack_sound
+from tests.flowmac.conftest import make_model
 
 N_TRANSFORMS = 4
 N_POSITIONS, SIZE = 3, 6
@@ -158,29 +143,11 @@ def test_two_kinds_of_groups_get_a_transform_each() -> None:
 
 
 @pytest.fixture(scope="module")
-def audio() -> PackedAudio:
-    return pack_sound()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, audio: PackedAudio) -> Codec:
-    """The small codec with four transforms, entropy model and further levels."""
+def model(tmp_path_factory: pytest.TempPathFactory, small_config: CodecConfig) -> Codec:
+    """The small codec with four transforms."""
     folder = tmp_path_factory.mktemp("several")
-    base = Codec.from_pretrained(model_folder).config
-    config = base.model_copy(update={"latent": base.latent.model_copy(update={"n_transforms": N_TRANSFORMS})})
-    mel_codec = MelCodec(config).eval()
-    fit(mel_codec, audio, n_segments=256, segment_frames=64)
-    save_config(config, folder)
-    save_weights(mel_codec.half(), folder / CODEC_FILE)
-    mel_codec = MelCodec.from_folder(folder)
-    mels = compressed_mels(MelSpectrogram(config.mel), audio, n_segments=64, segment_frames=64, seed=0)
-    with torch.inference_mode():
-        codebook, scales = fit_levels(torch.cat([left_over(mel_codec, mel) for mel in mels]), 2)
-    save_tensors({"codebook": codebook, "scales": scales}, folder / FURTHER_FILE)
-    fit_entropy_model(*random_codes(mel_codec, audio, n_segments=128), config.latent.n_levels).save(
-        folder / ENTROPY_FILE
-    )
-    (folder / VOCODER_FILE).write_bytes((model_folder / VOCODER_FILE).read_bytes())
+    latent = small_config.latent.model_copy(update={"n_transforms": N_TRANSFORMS})
+    make_model(folder, small_config.model_copy(update={"latent": latent}))
     return Codec.from_pretrained(folder)
 
 
@@ -211,9 +178,9 @@ def test_refinement_knows_but_one(model: Codec, sound: Waveform) -> None:
         model.encode(sound, refine=1)
 
 
-def test_a_stage_goes_on_with_several(model: Codec, audio: PackedAudio) -> None:
-    task = CodecTask(model.config, None, audio, 64, 64, "autoencoder", torch.device("cpu"))
-    wave = torch.from_numpy(audio.samples[: 2 * 64 * 512].astype(np.float32) / 32767).view(2, -1)
+def test_a_stage_goes_on_with_several(model: Codec, packed_sound: PackedAudio) -> None:
+    task = CodecTask(model.config, None, packed_sound, 64, 64, "autoencoder", torch.device("cpu"))
+    wave = torch.from_numpy(packed_sound.samples[: 2 * 64 * 512].astype(np.float32) / 32767).view(2, -1)
     losses = task(wave, torch.Generator().manual_seed(0))
     assert torch.isfinite(losses["loss"])
 
